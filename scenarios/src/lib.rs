@@ -1,0 +1,17 @@
+//! What is asked of a system under test: scenarios, targets, workloads, faults, and the [`Plan`]
+//! they compile to.
+//!
+//! This crate is pure: text in, values out. It has no clock, no IO, no async and no chance but the
+//! seed that it is handed, so that everything wrong in a file is found before anything is started,
+//! and the same seed gives the same plan.
+//!
+//! [`Plan`]: plan::Plan
+
+pub mod action;
+pub mod expectation;
+pub mod measure;
+pub mod plan;
+pub mod quantity;
+pub mod random;
+pub mod target;
+pub mod workload;
