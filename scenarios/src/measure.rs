@@ -167,7 +167,13 @@ pub enum Measure {
 /// The measures that carry no class, with name, unit, when known, and whether lower is better.
 const TABLE: &[(&str, Measure, Unit, Known, bool)] = &[
     ("availability", Measure::Availability, Unit::Share, Known::Live, false),
-    ("availability.during-fault", Measure::AvailabilityDuringFault, Unit::Share, Known::Live, false),
+    (
+        "availability.during-fault",
+        Measure::AvailabilityDuringFault,
+        Unit::Share,
+        Known::Live,
+        false,
+    ),
     ("availability.whole", Measure::AvailabilityWhole, Unit::Share, Known::Live, false),
     ("availability.accepted", Measure::AvailabilityAccepted, Unit::Share, Known::Live, false),
     ("availability.completed", Measure::AvailabilityCompleted, Unit::Share, Known::Final, false),
@@ -260,7 +266,8 @@ impl FromStr for Measure {
 }
 
 fn is_class(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 impl TryFrom<String> for Measure {

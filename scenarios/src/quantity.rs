@@ -18,8 +18,9 @@ pub struct QuantityError {
 }
 
 /// A length of time, whole microseconds, written `500ms`, `30s`, `1m30s`, `2h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
-#[derive(Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(Duration);
 
@@ -85,7 +86,8 @@ impl FromStr for Span {
         }
         while !rest.is_empty() {
             let (value, unit, after) = number_and_unit(rest).ok_or_else(error)?;
-            let (_, factor) = SPAN_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
+            let (_, factor) =
+                SPAN_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
             let part = scaled(value, *factor).ok_or_else(error)?;
             micros = micros.checked_add(part).ok_or_else(error)?;
             rest = after;
