@@ -14,4 +14,5 @@ pub mod plan;
 pub mod quantity;
 pub mod random;
 pub mod target;
+pub mod text;
 pub mod workload;
