@@ -1,0 +1,6 @@
+//! The harness: starts targets as containers, drives load, injects faults, watches, audits, judges
+//! and reports. Async, Docker, goose, clap, files and signals live in this crate alone; what is
+//! asked and what it means live in `chaos-scenarios` and `chaos-reports`, which are pure.
+
+pub mod port;
+pub mod recorder;
