@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::measure::{Measure, Unit};
 use crate::quantity::{Bytes, Span};
 
+mod parse;
+
+pub use parse::ExpectationError;
+
 /// How an observed value is compared with the asked one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operator {
@@ -94,7 +98,7 @@ pub struct Expectation {
 
 impl fmt::Display for Expectation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = show(self.value, self.measure.unit());
+        let value = written(self.value, self.measure.unit());
         write!(formatter, "{} {} {value}", self.measure, self.operator.sign())?;
         match &self.scope {
             Some(scope) => write!(formatter, " for {scope}"),
@@ -103,23 +107,50 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// A value of a unit as a person reads it: `99.5%`, `1.25 s`, `3`, `512MiB`, `12.5 %·s`.
+/// A value of a unit as it is written in an expectation: `99.5%`, `1m30s`, `3`, `512MiB`.
+fn written(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Share => format!("{}%", rounded(value * 100.0, 6)),
+        Unit::Seconds => Span::from_micros(whole(value * 1e6)).to_string(),
+        Unit::Count => value.to_string(),
+        Unit::Bytes => Bytes(whole(value)).to_string(),
+        Unit::PercentSeconds => format!("{value}%s"),
+    }
+}
+
+/// A measured value as a person reads it: `99.5%`, `9.42s`, `420ms`, `3`, `512MiB`, `12.5 %·s`.
 pub fn show(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Share => format!("{}%", rounded(value * 100.0, 3)),
-        Unit::Seconds => span_or_seconds(value),
+        Unit::Seconds if value < 0.0 => format!("-{}", seconds(-value)),
+        Unit::Seconds => seconds(value),
         Unit::Count => rounded(value, 2).to_string(),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes ≥ 0")]
-        Unit::Bytes => Bytes(value.max(0.0) as u64).to_string(),
+        Unit::Bytes => Bytes(whole(value)).to_string(),
         Unit::PercentSeconds => format!("{} %·s", rounded(value, 2)),
     }
 }
 
-fn span_or_seconds(value: f64) -> String {
-    match std::time::Duration::try_from_secs_f64(value) {
-        Ok(span) => Span::from(span).to_string(),
-        Err(_) => format!("{value}s"),
+/// Seconds with about three digits, in a form that reads back as a span.
+fn seconds(value: f64) -> String {
+    match value {
+        0.0 => "0s".to_owned(),
+        _ if value < 0.000_999_5 => format!("{}us", (value * 1e6).round()),
+        _ if value < 0.099_95 => format!("{}ms", rounded(value * 1e3, 1)),
+        _ if value < 0.999_5 => format!("{}ms", (value * 1e3).round()),
+        _ if value < 59.995 => format!("{}s", rounded(value, 2)),
+        _ => Span::seconds(whole(value)).to_string(),
     }
+}
+
+/// The nearest whole number that is not negative.
+fn whole(value: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "such a cast saturates"
+    )]
+    let whole = value.round().max(0.0) as u64;
+    whole
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {

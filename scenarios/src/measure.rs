@@ -67,6 +67,22 @@ impl Fate {
             Self::Fine => "fine",
         }
     }
+
+    /// What it says of an order, in one line.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Unverified => "orders whose final state could not be read",
+            Self::Lost => "orders acknowledged and gone, or undone after they were reported done",
+            Self::Duplicate => "orders of which an effect happened twice",
+            Self::Invalid => "orders whose effects fit no state that the application knows",
+            Self::Phantom => "orders refused for certain and done all the same",
+            Self::Wrong => "orders in a final state that is neither the expected one nor undone",
+            Self::BrokenPromise => "orders accepted, then cancelled with every effect undone",
+            Self::Dead => "orders in the dead letters, with the effects of a part of their steps",
+            Self::Stuck => "orders neither final after the drain nor in the dead letters",
+            Self::Fine => "orders that are as they should be",
+        }
+    }
 }
 
 impl fmt::Display for Fate {
@@ -102,146 +118,160 @@ pub enum Known {
     Host,
 }
 
-/// A named quantity of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Measure {
-    /// Good requests of the class `order` / due, over the test interval.
-    Availability,
-    /// The same from fault felt to heal.
-    AvailabilityDuringFault,
-    /// The same from baseline to keep.
-    AvailabilityWhole,
-    /// Orders acknowledged / due, over the test interval.
-    AvailabilityAccepted,
-    /// Orders in their expected final state within 5 s of due / due, over the test interval.
-    AvailabilityCompleted,
-    /// Seconds in band / seconds, over the test interval.
-    AvailabilityTime,
-    /// `availability` of another class of the workload.
-    AvailabilityOf(String),
-    /// Share of request classes below 90 % of their baseline during the fault.
-    BlastRadius,
-    /// Median response time of the class `order`.
-    P50,
-    /// 95th percentile of the response time of the class `order`.
-    P95,
-    /// 99th percentile of the response time of the class `order`.
-    P99,
-    /// Impact start − fault felt.
-    ImpactDelay,
-    /// First internal signal − fault felt.
-    Detection,
-    /// Recovered − fault felt, as users see it.
-    Recovery,
-    /// Recovered − heal effective.
-    RecoveryAfterHeal,
-    /// Last time that pending work or completions were out of band − fault felt.
-    RecoveryFull,
-    /// Component ready again − heal effective.
-    Restart,
-    /// Times that the band was left again after recovery, within the keep phase.
-    Relapses,
-    /// Good requests missed over the test interval.
-    LostRequests,
-    /// Area between 100 % and the curve of good requests (Bruneau et al. 2003).
-    ResilienceLoss,
-    /// Share of a 30-day error budget at 99.9 % that this incident uses.
-    ErrorBudget,
-    /// Ledgered operations that were sent.
-    Sent,
-    /// Orders with one fate.
-    Fate(Fate),
-    /// Age of the oldest lost acknowledged order at the moment the fault was felt.
-    Rpo,
-    /// Schedule lag of the load generator, 99th percentile.
-    GeneratorLag,
-    /// Arrivals that were due and not sent / due.
-    GeneratorNotSent,
-    /// Free memory of the host.
-    HostMemoryFree,
-    /// Time since the run started.
-    Elapsed,
+/// One measure that carries nothing.
+struct Row {
+    name: &'static str,
+    measure: Measure,
+    unit: Unit,
+    known: Known,
+    better: Better,
+    says: &'static str,
 }
 
-/// The measures that carry no class, with name, unit, when known, and whether lower is better.
-const TABLE: &[(&str, Measure, Unit, Known, bool)] = &[
-    ("availability", Measure::Availability, Unit::Share, Known::Live, false),
-    (
-        "availability.during-fault",
-        Measure::AvailabilityDuringFault,
-        Unit::Share,
-        Known::Live,
-        false,
-    ),
-    ("availability.whole", Measure::AvailabilityWhole, Unit::Share, Known::Live, false),
-    ("availability.accepted", Measure::AvailabilityAccepted, Unit::Share, Known::Live, false),
-    ("availability.completed", Measure::AvailabilityCompleted, Unit::Share, Known::Final, false),
-    ("availability.time", Measure::AvailabilityTime, Unit::Share, Known::Live, false),
-    ("blast-radius", Measure::BlastRadius, Unit::Share, Known::Live, true),
-    ("p50", Measure::P50, Unit::Seconds, Known::Live, true),
-    ("p95", Measure::P95, Unit::Seconds, Known::Live, true),
-    ("p99", Measure::P99, Unit::Seconds, Known::Live, true),
-    ("impact-delay", Measure::ImpactDelay, Unit::Seconds, Known::Live, true),
-    ("detection", Measure::Detection, Unit::Seconds, Known::Live, true),
-    ("recovery", Measure::Recovery, Unit::Seconds, Known::Live, true),
-    ("recovery.after-heal", Measure::RecoveryAfterHeal, Unit::Seconds, Known::Live, true),
-    ("recovery.full", Measure::RecoveryFull, Unit::Seconds, Known::Final, true),
-    ("restart", Measure::Restart, Unit::Seconds, Known::Live, true),
-    ("relapses", Measure::Relapses, Unit::Count, Known::Final, true),
-    ("lost-requests", Measure::LostRequests, Unit::Count, Known::Final, true),
-    ("resilience-loss", Measure::ResilienceLoss, Unit::PercentSeconds, Known::Final, true),
-    ("error-budget", Measure::ErrorBudget, Unit::Share, Known::Final, true),
-    ("sent", Measure::Sent, Unit::Count, Known::Final, false),
-    ("unverified", Measure::Fate(Fate::Unverified), Unit::Count, Known::Final, true),
-    ("lost", Measure::Fate(Fate::Lost), Unit::Count, Known::Final, true),
-    ("duplicate", Measure::Fate(Fate::Duplicate), Unit::Count, Known::Final, true),
-    ("invalid", Measure::Fate(Fate::Invalid), Unit::Count, Known::Final, true),
-    ("phantom", Measure::Fate(Fate::Phantom), Unit::Count, Known::Final, true),
-    ("wrong", Measure::Fate(Fate::Wrong), Unit::Count, Known::Final, true),
-    ("broken-promise", Measure::Fate(Fate::BrokenPromise), Unit::Count, Known::Final, true),
-    ("dead", Measure::Fate(Fate::Dead), Unit::Count, Known::Final, true),
-    ("stuck", Measure::Fate(Fate::Stuck), Unit::Count, Known::Final, true),
-    ("fine", Measure::Fate(Fate::Fine), Unit::Count, Known::Final, false),
-    ("rpo", Measure::Rpo, Unit::Seconds, Known::Final, true),
-    ("generator.lag", Measure::GeneratorLag, Unit::Seconds, Known::Live, true),
-    ("generator.not-sent", Measure::GeneratorNotSent, Unit::Share, Known::Live, true),
-    ("host.memory-free", Measure::HostMemoryFree, Unit::Bytes, Known::Host, false),
-    ("elapsed", Measure::Elapsed, Unit::Seconds, Known::Live, true),
-];
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Better {
+    Lower,
+    Higher,
+}
+
+/// One line for each measure: name, variant, unit, when known, the better direction, what it says.
+macro_rules! measures {
+    ($($name:literal $variant:ident $unit:ident $known:ident $better:ident $says:literal;)*) => {
+        /// A named quantity of a run.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub enum Measure {
+            $(#[doc = $says] $variant,)*
+            /// Good requests of one class of the workload / those due, over the test interval.
+            AvailabilityOf(String),
+            /// Orders with one fate.
+            Fate(Fate),
+        }
+
+        const TABLE: &[Row] = &[$(Row {
+            name: $name,
+            measure: Measure::$variant,
+            unit: Unit::$unit,
+            known: Known::$known,
+            better: Better::$better,
+            says: $says,
+        }),*];
+    };
+}
+
+measures! {
+    "availability" Availability Share Live Higher
+        "good orders / orders due, over the test interval";
+    "availability.during-fault" AvailabilityDuringFault Share Live Higher
+        "good orders / orders due, from the fault felt to its heal";
+    "availability.whole" AvailabilityWhole Share Live Higher
+        "good orders / orders due, from baseline to keep";
+    "availability.accepted" AvailabilityAccepted Share Live Higher
+        "orders acknowledged / orders due, over the test interval";
+    "availability.completed" AvailabilityCompleted Share Final Higher
+        "orders in their expected final state within 5 s of due / due, over the test interval";
+    "availability.time" AvailabilityTime Share Live Higher
+        "seconds in band / seconds, over the test interval";
+    "blast-radius" BlastRadius Share Live Lower
+        "share of request classes below 90 % of their baseline during the fault";
+    "p50" P50 Seconds Live Lower
+        "median response time of orders, counted from their intended start";
+    "p95" P95 Seconds Live Lower
+        "95th percentile of the response time of orders, counted from their intended start";
+    "p99" P99 Seconds Live Lower
+        "99th percentile of the response time of orders, counted from their intended start";
+    "impact-delay" ImpactDelay Seconds Live Lower
+        "time from the fault felt to the first bad order of the outage";
+    "detection" Detection Seconds Live Lower
+        "time from the fault felt to the first signal of it inside the target";
+    "recovery" Recovery Seconds Live Lower
+        "time from the fault felt until users are served as before; 0 if they never noticed";
+    "recovery.after-heal" RecoveryAfterHeal Seconds Live Lower
+        "time from the heal until users are served as before";
+    "recovery.full" RecoveryFull Seconds Final Lower
+        "time from the fault felt until pending work and completions are as before";
+    "restart" Restart Seconds Live Lower
+        "time from the heal until the component is ready again";
+    "relapses" Relapses Count Final Lower
+        "times that service got worse again after it had recovered";
+    "lost-requests" LostRequests Count Final Lower
+        "good orders missed over the test interval";
+    "resilience-loss" ResilienceLoss PercentSeconds Final Lower
+        "area between 100 % and the curve of good orders (Bruneau et al. 2003)";
+    "error-budget" ErrorBudget Share Final Lower
+        "share of a 30-day error budget at 99.9 % that the incident uses";
+    "sent" Sent Count Final Higher
+        "orders that were sent";
+    "rpo" Rpo Seconds Final Lower
+        "age of the oldest lost acknowledged order when the fault was felt";
+    "generator.lag" GeneratorLag Seconds Live Lower
+        "lateness of the load generator, 99th percentile";
+    "generator.not-sent" GeneratorNotSent Share Live Lower
+        "arrivals due and not sent / arrivals due";
+    "host.memory-free" HostMemoryFree Bytes Host Higher
+        "free memory of the host";
+    "elapsed" Elapsed Seconds Live Lower
+        "time since the run started";
+}
 
 impl Measure {
     /// Every measure that carries no class, in the order of documentation.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|row| row.1.clone())
+        TABLE.iter().map(|row| row.measure.clone()).chain(Fate::ALL.map(Self::Fate))
     }
 
     /// The unit its values are held in.
     pub fn unit(&self) -> Unit {
-        self.row().map_or(Unit::Share, |row| row.2)
+        match self {
+            Self::AvailabilityOf(_) => Unit::Share,
+            Self::Fate(_) => Unit::Count,
+            _ => self.row().unit,
+        }
     }
 
     /// When it has a value.
     pub fn known(&self) -> Known {
-        self.row().map_or(Known::Live, |row| row.3)
+        match self {
+            Self::AvailabilityOf(_) => Known::Live,
+            Self::Fate(_) => Known::Final,
+            _ => self.row().known,
+        }
     }
 
     /// Whether a lower value is the better one.
     pub fn lower_is_better(&self) -> bool {
-        self.row().is_some_and(|row| row.4)
+        match self {
+            Self::AvailabilityOf(_) => false,
+            Self::Fate(fate) => *fate != Fate::Fine,
+            _ => self.row().better == Better::Lower,
+        }
     }
 
-    fn row(&self) -> Option<&'static (&'static str, Self, Unit, Known, bool)> {
-        TABLE.iter().find(|row| row.1 == *self)
+    /// What it says, in one line.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Self::AvailabilityOf(_) => {
+                "good requests of one class / those due, over the test interval"
+            }
+            Self::Fate(fate) => fate.describe(),
+            _ => self.row().says,
+        }
+    }
+
+    fn row(&self) -> &'static Row {
+        TABLE
+            .iter()
+            .find(|row| row.measure == *self)
+            .expect("every measure that carries nothing stands in the table")
     }
 }
 
 impl fmt::Display for Measure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, self.row()) {
-            (Self::AvailabilityOf(class), _) => write!(formatter, "availability.{class}"),
-            (_, Some(row)) => formatter.write_str(row.0),
-            (_, None) => unreachable!("every measure without a class stands in the table"),
+        match self {
+            Self::AvailabilityOf(class) => write!(formatter, "availability.{class}"),
+            Self::Fate(fate) => formatter.write_str(fate.name()),
+            _ => formatter.write_str(self.row().name),
         }
     }
 }
@@ -255,8 +285,11 @@ impl FromStr for Measure {
     type Err = UnknownMeasure;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        if let Some(row) = TABLE.iter().find(|row| row.0 == name) {
-            return Ok(row.1.clone());
+        if let Some(row) = TABLE.iter().find(|row| row.name == name) {
+            return Ok(row.measure.clone());
+        }
+        if let Some(fate) = Fate::ALL.into_iter().find(|fate| fate.name() == name) {
+            return Ok(Self::Fate(fate));
         }
         match name.strip_prefix("availability.") {
             Some(class) if is_class(class) => Ok(Self::AvailabilityOf(class.to_owned())),

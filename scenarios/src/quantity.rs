@@ -38,6 +38,11 @@ impl Span {
         Self(Duration::from_millis(milliseconds))
     }
 
+    /// A span of whole microseconds.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(Duration::from_micros(micros))
+    }
+
     /// The span as the standard library holds it.
     pub const fn duration(self) -> Duration {
         self.0

@@ -62,6 +62,14 @@ pub struct PlannedFault {
     pub injection: Injection,
 }
 
+/// What must be the case when a fault is injected, so that the run tests what it is meant to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// At least one ledgered order is in flight; the injection waits for one.
+    InFlight,
+}
+
 /// Why a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -107,4 +115,11 @@ pub struct Plan {
     pub stop_conditions: Vec<Expectation>,
     /// For a scenario that cannot be put to this target: why. Such a plan is not run.
     pub not_applicable: Option<String>,
+    /// What must be the case at the moment of an injection.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// For a fault that this machine cannot inject: why. Such a plan is not run either, and
+    /// nothing is known about the target.
+    #[serde(default)]
+    pub host_lacks: Option<String>,
 }
