@@ -1,10 +1,15 @@
 //! The system under test, as its Compose file describes it.
 
+mod endpoint;
+mod interpolate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::endpoint::{EndpointError, SCHEMES};
+pub use self::interpolate::{InterpolationError, interpolate};
 use crate::quantity::{Bytes, Span};
 
 /// What a component is for; selectors of scenarios name these.

@@ -1,10 +1,17 @@
 //! What users do: weighted requests as data, and when they do it. The `n`-th request under a seed
 //! is a pure function, so every engine sends the same.
 
+mod arrival;
+mod compiled;
+mod template;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::arrival::{Schedule, ScheduleError};
+pub use self::compiled::{CompileError, CompiledWorkload, EARLIER};
+pub use self::template::{PLACEHOLDERS, TemplateError};
 use crate::quantity::{Rate, Span};
 
 /// What a client should be told in the end about a ledgered request.
