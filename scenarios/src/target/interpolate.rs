@@ -64,13 +64,8 @@ pub fn interpolate(
 }
 
 /// Whether `text` is rightly written, whatever the variables hold.
-pub fn check(text: &str) -> Result<(), InterpolationError> {
+pub(super) fn check(text: &str) -> Result<(), InterpolationError> {
     parse(text, 0).map(|_| ())
-}
-
-/// Whether `text` holds a variable.
-pub fn has_variable(text: &str) -> bool {
-    parse(text, 0).is_ok_and(|pieces| pieces.iter().any(|p| matches!(p, Piece::Variable { .. })))
 }
 
 /// The number of bytes up to the `}` that closes a variable whose `${` stands just before `text`.
@@ -128,9 +123,9 @@ fn parse(text: &str, depth: usize) -> Result<Vec<Piece<'_>>, InterpolationError>
     while let Some((before, after)) = rest.split_once('$') {
         pieces.push(Piece::Text(before));
         let name = name_length(after);
-        rest = if after.starts_with('$') {
+        rest = if let Some(behind) = after.strip_prefix('$') {
             pieces.push(Piece::Text("$"));
-            &after[1..]
+            behind
         } else if let Some(inner) = after.strip_prefix('{') {
             let end = closing_brace(inner)
                 .ok_or_else(|| InterpolationError::Unclosed { rest: shortened(inner) })?;

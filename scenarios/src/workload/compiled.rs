@@ -240,7 +240,7 @@ impl CompiledWorkload {
 
     /// The id of an order of this workload that is due at least [`EARLIER`] before request `n`.
     fn earlier(&self, random: &mut Random, seed: u64, n: u64, schedule: &Schedule) -> String {
-        let candidates = self.count_earlier(n, schedule);
+        let candidates = count_earlier(n, schedule);
         let start = random.below(candidates.max(1));
         for look in 0..candidates.min(EARLIER_LOOKS) {
             let candidate = (start + candidates - look) % candidates;
@@ -253,17 +253,18 @@ impl CompiledWorkload {
         self.never_ordered(seed, n)
     }
 
-    fn count_earlier(&self, n: u64, schedule: &Schedule) -> u64 {
-        let due = schedule.due(n).duration();
-        due.checked_sub(EARLIER.duration()).map_or(0, |limit| schedule.due_by(Span::from(limit)))
-    }
-
     /// An id that looks like an order's, of an order that nobody makes.
     fn never_ordered(&self, seed: u64, n: u64) -> String {
         let ledger = self.requests.iter().find_map(|request| request.ledger.as_ref());
         let order = Random::nth(seed, stream::NEVER_ORDERED, n);
         ledger.map_or_else(String::new, |ledger| ledger_entry(ledger, n, order).id)
     }
+}
+
+/// How many arrivals are due at least [`EARLIER`] before the `n`-th.
+fn count_earlier(n: u64, schedule: &Schedule) -> u64 {
+    let due = schedule.due(n).duration();
+    due.checked_sub(EARLIER.duration()).map_or(0, |limit| schedule.due_by(Span::from(limit)))
 }
 
 /// Id and kind of the order that request `n` makes.

@@ -3,7 +3,10 @@
 
 mod arrival;
 mod compiled;
+mod decode;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::arrival::{Schedule, ScheduleError};
 pub use self::compiled::{CompileError, CompiledWorkload, EARLIER};
+pub use self::decode::{BUILTIN, builtin, decode};
 pub use self::template::{PLACEHOLDERS, TemplateError};
 use crate::quantity::{Rate, Span};
 

@@ -1,10 +1,10 @@
 //! Templates of requests, parsed once and rendered for every request: whatever can be wrong in one
 //! is found before the load begins, and rendering is a walk over a few pieces.
 
-use strsim::jaro_winkler;
 use uuid::{Builder, Uuid};
 
 use crate::random::Random;
+use crate::text::diagnostic::did_you_mean;
 
 /// Every placeholder, as it is written.
 pub const PLACEHOLDERS: [(&str, &str); 7] = [
@@ -16,8 +16,6 @@ pub const PLACEHOLDERS: [(&str, &str); 7] = [
     ("order_id", "the id of the order that the request makes, `{{order_id}}`"),
     ("kind", "the kind of the order that the request makes, `{{kind}}`"),
 ];
-/// Names closer than this (Jaro-Winkler) are offered as what was probably meant.
-const RESEMBLANCE: f64 = 0.75;
 
 /// Why a text is not a template for its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,21 +51,15 @@ pub enum TemplateError {
 }
 
 fn suggestion(name: &str) -> String {
-    let nearest = PLACEHOLDERS
-        .iter()
-        .map(|(known, _)| (jaro_winkler(known, name), *known))
-        .max_by(|left, right| left.0.total_cmp(&right.0));
-    match nearest {
-        Some((likeness, known)) if likeness >= RESEMBLANCE => {
-            format!(": did you mean `{{{{{known}}}}}`?")
-        }
-        _ => ": known are uuid, seq, pick, number, earlier, order_id and kind".to_owned(),
+    match did_you_mean(name, PLACEHOLDERS.iter().map(|(known, _)| *known)) {
+        Some(known) => format!(": did you mean `{{{{{known}}}}}`?"),
+        None => ": known are uuid, seq, pick, number, earlier, order_id and kind".to_owned(),
     }
 }
 
 /// Where a template stands, which says what placeholders have a value there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// Path, header field or body of a request that makes no order.
     Request,
     /// Path, header field or body of a request that makes an order.
@@ -124,28 +116,28 @@ impl Piece {
 }
 
 /// What the placeholders of one request are made of.
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     /// Number of the request.
-    pub n: u64,
+    pub(super) n: u64,
     /// The request's own chance.
-    pub random: Random,
+    pub(super) random: Random,
     /// Id of the order that it makes; empty where there is none.
-    pub order_id: &'a str,
+    pub(super) order_id: &'a str,
     /// Kind of that order; empty where there is none.
-    pub kind: &'a str,
+    pub(super) kind: &'a str,
     /// Finds the id of an earlier order.
-    pub earlier: &'a dyn Fn(&mut Random) -> String,
+    pub(super) earlier: &'a dyn Fn(&mut Random) -> String,
 }
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub(super) struct Template {
     pieces: Vec<Piece>,
 }
 
 impl Template {
     /// Parses `text` for its place.
-    pub fn parse(text: &str, place: Place) -> Result<Self, TemplateError> {
+    pub(super) fn parse(text: &str, place: Place) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
@@ -166,22 +158,22 @@ impl Template {
     }
 
     /// Whether every rendering differs from every other, also under another seed.
-    pub fn is_unique(&self) -> bool {
+    pub(super) fn is_unique(&self) -> bool {
         self.pieces.contains(&Piece::Uuid)
     }
 
     /// Whether it asks for the id of an earlier order.
-    pub fn asks_earlier(&self) -> bool {
+    pub(super) fn asks_earlier(&self) -> bool {
         self.pieces.contains(&Piece::Earlier)
     }
 
     /// Whether it shows the kind of the order.
-    pub fn shows_kind(&self) -> bool {
+    pub(super) fn shows_kind(&self) -> bool {
         self.pieces.contains(&Piece::Kind)
     }
 
     /// The text for one request.
-    pub fn render(&self, source: &mut Source<'_>) -> String {
+    pub(super) fn render(&self, source: &mut Source<'_>) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
