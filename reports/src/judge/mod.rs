@@ -1,6 +1,8 @@
 //! The judgement of a run: verdict, measures, reconciliation and findings, as data that every
 //! report format shows.
 
+pub mod report;
+
 use std::collections::BTreeMap;
 
 use chaos_scenarios::expectation::Expectation;
@@ -167,4 +169,6 @@ pub struct Judgement {
     pub marks: Marks,
     /// Orders in flight when the fault was felt.
     pub in_flight: Option<u64>,
+    /// Orders that reached their final state, by whole second since the run started.
+    pub completions: Vec<u64>,
 }
