@@ -23,6 +23,9 @@ pub struct Identity {
     /// When everything of the run may be removed by anybody, seconds since 1970
     /// (`chaos.expires-at`).
     pub expires_at: i64,
+    /// Whether its objects outlive the process that made them (`chaos.kept`): only `chaos down`
+    /// and `chaos clean --all` remove them.
+    pub kept: bool,
 }
 
 /// What stands after provisioning: how the target is reached from here.
