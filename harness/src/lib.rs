@@ -2,5 +2,6 @@
 //! and reports. Async, Docker, goose, clap, files and signals live in this crate alone; what is
 //! asked and what it means live in `chaos-scenarios` and `chaos-reports`, which are pure.
 
+pub mod folder;
 pub mod port;
 pub mod recorder;
