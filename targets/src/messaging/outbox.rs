@@ -1,0 +1,161 @@
+//! Events are stored in the transaction of the change that they tell of, and a relay publishes
+//! them from there: neither can exist without the other, whatever dies in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Context;
+use super::message::Outgoing;
+use super::publisher::{CONFIRM_DEADLINE, PublishError, Publisher};
+use crate::domain::event::Event;
+use crate::log::{self, now_micros};
+use crate::safeguard::{Safeguard, Safeguards};
+use crate::store::{Database, StoreError, Unit};
+
+/// Events that are published and confirmed together.
+const WINDOW: i64 = 100;
+/// The relay is woken by commits of this process; it looks by itself for what others left behind.
+const POLL: Duration = Duration::from_millis(500);
+/// Longest duration of publishing one window.
+const WINDOW_DEADLINE: Duration = Duration::from_secs(2 * CONFIRM_DEADLINE.as_secs());
+
+/// Where handlers put their events.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    safeguards: Safeguards,
+    publisher: Publisher,
+    wake: Arc<Notify>,
+}
+
+/// Events of a transaction, to be handed back after its commit.
+#[must_use = "events must be dispatched after the commit"]
+pub(crate) struct Pending(Vec<Event>);
+
+/// Publishes what is stored.
+pub(super) struct Relay {
+    database: Database,
+    publisher: Publisher,
+    wake: Arc<Notify>,
+}
+
+/// The outbox and its relay.
+pub(super) fn new(context: &Context, publisher: Publisher) -> (Outbox, Relay) {
+    let wake = Arc::new(Notify::new());
+    let outbox =
+        Outbox { safeguards: context.safeguards, publisher: publisher.clone(), wake: wake.clone() };
+    (outbox, Relay { database: context.database.clone(), publisher, wake })
+}
+
+impl Outbox {
+    /// Stores events in the transaction; without the safeguard they only wait in memory.
+    pub(crate) async fn record(
+        &self,
+        unit: &Unit,
+        events: Vec<Event>,
+    ) -> Result<Pending, StoreError> {
+        if !self.safeguards.has(Safeguard::Outbox) || events.is_empty() {
+            return Ok(Pending(events));
+        }
+        let ids: Vec<Uuid> = events.iter().map(Event::message_id).collect();
+        let texts: Vec<String> = events
+            .iter()
+            .map(|event| serde_json::to_string(event).expect("an event has only text keys"))
+            .collect();
+        let sql =
+            "INSERT INTO outbox (message_id, event) SELECT * FROM unnest($1::uuid[], $2::text[])";
+        unit.execute(sql, &[&ids, &texts]).await?;
+        Ok(Pending(Vec::new()))
+    }
+
+    /// After the commit: wakes the relay, and publishes what is not stored.
+    pub(crate) async fn dispatch(&self, pending: Pending) -> Result<(), PublishError> {
+        if pending.0.is_empty() {
+            self.wake.notify_one();
+            return Ok(());
+        }
+        let messages: Vec<Outgoing> =
+            pending.0.iter().map(|event| Outgoing::event(event, event.message_id())).collect();
+        self.publisher.publish(&messages).await.into_iter().collect()
+    }
+}
+
+/// The number of events that are stored and not published yet.
+pub(crate) async fn count_unsent(database: &Database) -> Result<i64, StoreError> {
+    let rows = database.rows("SELECT count(*) FROM outbox WHERE sent_at IS NULL", &[]).await?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
+}
+
+impl Relay {
+    /// Publishes window after window until `stop`; what is in progress then is finished.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = self.publisher.ready() => {}
+                () = stop.cancelled() => return,
+            }
+            let more = match self.window().await {
+                Ok(more) => more,
+                Err(error) => {
+                    log::event("outbox not published", &[("error", &error)]);
+                    sleep(POLL).await;
+                    continue;
+                }
+            };
+            if !more {
+                let woken = async { timeout(POLL, self.wake.notified()).await.is_ok() };
+                tokio::select! {
+                    _ = woken => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        }
+    }
+
+    /// Publishes one window; says whether more may be waiting.
+    async fn window(&self) -> Result<bool, RelayError> {
+        let unit = self.database.begin_for(WINDOW_DEADLINE).await?;
+        let rows = unit
+            .rows(
+                "SELECT id, message_id, event FROM outbox WHERE sent_at IS NULL
+                 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+                &[&WINDOW],
+            )
+            .await?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let event: Event = serde_json::from_str(row.get("event"))?;
+            messages.push(Outgoing::event(&event, row.get("message_id")));
+        }
+        let results = self.publisher.publish(&messages).await;
+        let sent: Vec<i64> = rows
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok())
+            .map(|(row, _)| row.get("id"))
+            .collect();
+        if !sent.is_empty() {
+            let sql = "UPDATE outbox SET sent_at = $2 WHERE id = ANY ($1)";
+            unit.execute(sql, &[&sent, &now_micros()]).await?;
+        }
+        unit.commit().await?;
+        match results.into_iter().find_map(Result::err) {
+            Some(error) => Err(error.into()),
+            None => Ok(i64::try_from(rows.len()) == Ok(WINDOW)),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("a stored event cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}

@@ -1,0 +1,95 @@
+//! The tables, laid out at start. Each service has those it owns; the monolith has all.
+//!
+//! No table but `orders` and `inbox` forbids a second row of the same order: a duplicate must be
+//! possible in the data, or an audit could never find one. What keeps duplicates out are the
+//! safeguards.
+
+use super::{Database, StoreError};
+use crate::domain::product;
+
+/// Any fixed number: it keeps two replicas that start together from laying out tables at once.
+const LAYOUT_LOCK: i64 = 7_311_551;
+
+/// A group of tables that belong to one owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Orders and where they stand.
+    Orders,
+    /// Stock and what is set aside of it.
+    Stock,
+    /// Charges and refunds.
+    Ledger,
+    /// Parcels and grants.
+    Fulfilment,
+    /// What customers have been told.
+    Notifications,
+    /// Events to send and messages already handled.
+    Messages,
+}
+
+impl Part {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Orders => ORDERS,
+            Self::Stock => STOCK,
+            Self::Ledger => LEDGER,
+            Self::Fulfilment => FULFILMENT,
+            Self::Notifications => NOTIFICATIONS,
+            Self::Messages => MESSAGES,
+        }
+    }
+}
+
+const ORDERS: &str = "
+CREATE TABLE IF NOT EXISTS orders (
+    id text PRIMARY KEY, kind text NOT NULL, state text NOT NULL, reason text,
+    version bigint NOT NULL, amount bigint NOT NULL, customer text NOT NULL, digest text NOT NULL,
+    accepted_at bigint NOT NULL, updated_at bigint NOT NULL, terminal_at bigint);
+CREATE INDEX IF NOT EXISTS orders_open ON orders (accepted_at) WHERE terminal_at IS NULL;";
+
+// Updates of hot rows stay on their page when it has room.
+const STOCK: &str = "
+CREATE TABLE IF NOT EXISTS stock (
+    sku text PRIMARY KEY, initial bigint NOT NULL, available bigint NOT NULL,
+    reserved bigint NOT NULL, consumed bigint NOT NULL) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS reservations (
+    order_id text NOT NULL, sku text NOT NULL, quantity bigint NOT NULL, state text NOT NULL);
+CREATE INDEX IF NOT EXISTS reservations_order ON reservations (order_id);";
+
+const LEDGER: &str = "
+CREATE TABLE IF NOT EXISTS ledger (
+    entry uuid PRIMARY KEY, order_id text NOT NULL, amount bigint NOT NULL, at bigint NOT NULL);
+CREATE INDEX IF NOT EXISTS ledger_order ON ledger (order_id);";
+
+const FULFILMENT: &str = "
+CREATE TABLE IF NOT EXISTS shipments (order_id text NOT NULL, state text NOT NULL);
+CREATE TABLE IF NOT EXISTS grants (order_id text NOT NULL, state text NOT NULL);";
+
+const NOTIFICATIONS: &str = "
+CREATE TABLE IF NOT EXISTS notifications (
+    order_id text NOT NULL, state text NOT NULL, at bigint NOT NULL);";
+
+const MESSAGES: &str = "
+CREATE TABLE IF NOT EXISTS outbox (
+    id bigserial PRIMARY KEY, message_id uuid NOT NULL, event text NOT NULL, sent_at bigint);
+CREATE INDEX IF NOT EXISTS outbox_unsent ON outbox (id) WHERE sent_at IS NULL;
+CREATE TABLE IF NOT EXISTS inbox (message_id uuid PRIMARY KEY, handled_at bigint NOT NULL);";
+
+/// Creates what is missing. Doing it again, or from two replicas at once, changes nothing.
+pub(crate) async fn lay_out(database: &Database, parts: &[Part]) -> Result<(), StoreError> {
+    let unit = database.begin().await?;
+    unit.execute("SELECT pg_advisory_xact_lock($1)", &[&LAYOUT_LOCK]).await?;
+    for part in parts {
+        unit.batch(part.sql()).await?;
+    }
+    if parts.contains(&Part::Stock) {
+        for product in product::stocked() {
+            unit.execute(
+                "INSERT INTO stock VALUES ($1, $2, $2, 0, 0) ON CONFLICT DO NOTHING",
+                &[&product.sku, &product.initial],
+            )
+            .await?;
+        }
+    }
+    unit.commit().await
+}

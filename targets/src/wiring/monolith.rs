@@ -1,0 +1,115 @@
+//! One process does everything, in one transaction per order: either all of it is there or none.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::{RunError, Surface};
+use crate::domain::order::{Kind, Order};
+use crate::domain::state::{Reason, State};
+use crate::http::audit::{self, Table};
+use crate::http::public::{Checkout, PlaceError, catalog_routes, order_routes};
+use crate::metrics::Metrics;
+use crate::safeguard::Safeguards;
+use crate::settings::Settings;
+use crate::step::{Outcome, inventory, notify, payments, shipping};
+use crate::store::orders::{self, Opening, View};
+use crate::store::schema::Part;
+use crate::store::{Database, StoreError, Unit};
+
+/// Connections per replica: enough for a few hundred orders a second.
+const CONNECTIONS: usize = 16;
+
+const PARTS: &[Part] =
+    &[Part::Orders, Part::Stock, Part::Ledger, Part::Fulfilment, Part::Notifications];
+const TABLES: &[Table] = &[
+    audit::ORDERS,
+    audit::STOCK,
+    audit::RESERVATIONS,
+    audit::LEDGER,
+    audit::SHIPMENTS,
+    audit::GRANTS,
+];
+
+/// Runs a replica until `stop`.
+pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
+    let database = Database::new(&settings.database_url, CONNECTIONS)?;
+    let metrics = Metrics::new();
+    let checkout = Arc::new(Monolith {
+        database: database.clone(),
+        metrics: metrics.clone(),
+        safeguards: settings.safeguards,
+    });
+    let routes = order_routes(database.clone(), checkout).merge(catalog_routes(database.clone()));
+    Surface { database, metrics, broker: None, parts: PARTS, tables: TABLES, routes }
+        .serve(&settings, stop)
+        .await
+}
+
+struct Monolith {
+    database: Database,
+    metrics: Metrics,
+    safeguards: Safeguards,
+}
+
+impl Checkout for Monolith {
+    fn place<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<View, PlaceError>> {
+        Box::pin(self.place_in_one_transaction(order))
+    }
+}
+
+impl Monolith {
+    async fn place_in_one_transaction(&self, order: &Order) -> Result<View, PlaceError> {
+        let unit = self.database.begin().await?;
+        let opened = match orders::open(&unit, order, self.safeguards).await? {
+            Opening::New(view) => view,
+            Opening::Known(view) => {
+                unit.commit().await?;
+                return Ok(view);
+            }
+            Opening::Conflict => {
+                unit.commit().await?;
+                return Err(PlaceError::Conflict);
+            }
+        };
+        let (state, reason) = match process(&unit, order).await? {
+            Outcome::Done => (State::Completed, None),
+            Outcome::Refused(reason) => (State::Rejected, Some(reason)),
+        };
+        let closed = orders::advance(&unit, &order.id, state, reason).await?;
+        notify::tell(&unit, order, state).await?;
+        unit.commit().await?;
+        self.metrics.orders.with_label_values(&[state.name()]).inc();
+        Ok(closed.unwrap_or(opened))
+    }
+}
+
+/// All steps of the kind, and on a refusal the way back through those that were done.
+async fn process(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
+    if order.kind.needs_stock() {
+        if let refused @ Outcome::Refused(_) = inventory::reserve(unit, order).await? {
+            return Ok(refused);
+        }
+    }
+    if let Outcome::Refused(reason) = payments::charge(unit, order).await? {
+        return undo(unit, order, reason).await;
+    }
+    match order.kind {
+        Kind::Standard => {
+            if let Outcome::Refused(reason) = shipping::ship(unit, order).await? {
+                return undo(unit, order, reason).await;
+            }
+        }
+        Kind::Digital => shipping::grant(unit, order).await?,
+        Kind::Pickup => {}
+    }
+    inventory::consume(unit, order).await?;
+    Ok(Outcome::Done)
+}
+
+async fn undo(unit: &Unit, order: &Order, reason: Reason) -> Result<Outcome, StoreError> {
+    payments::refund(unit, order).await?;
+    inventory::release(unit, order).await?;
+    Ok(Outcome::Refused(reason))
+}
