@@ -8,11 +8,17 @@
 //! [`Plan`]: plan::Plan
 
 pub mod action;
+pub mod claim;
 pub mod expectation;
+pub mod experiment;
+pub mod fault;
+pub mod library;
 pub mod measure;
 pub mod plan;
 pub mod quantity;
 pub mod random;
+pub mod scenario;
+pub mod selector;
 pub mod target;
 pub mod text;
 pub mod workload;

@@ -18,7 +18,7 @@ pub struct ExpectationError {
     /// The bytes of the text that are wrong.
     pub part: Range<usize>,
     /// What would have been right.
-    pub help: Option<String>,
+    pub help: String,
 }
 
 /// An example for whoever has none.
@@ -44,25 +44,21 @@ impl FromStr for Expectation {
     }
 }
 
-fn error(part: Range<usize>, message: String, help: Option<String>) -> ExpectationError {
-    ExpectationError { message, part, help }
+fn error(part: Range<usize>, message: String, help: &str) -> ExpectationError {
+    ExpectationError { message, part, help: help.to_owned() }
 }
 
 fn find_operator(text: &str) -> Result<(Range<usize>, Operator), ExpectationError> {
     let start = text.find(['<', '>', '=', '!']).ok_or_else(|| {
-        error(0..text.len(), "an expectation compares a measure with a value".into(), help(EXAMPLE))
+        error(0..text.len(), "an expectation compares a measure with a value".into(), EXAMPLE)
     })?;
     let found = Operator::ALL.iter().find(|(sign, _)| text[start..].starts_with(sign));
     let (sign, operator) = found.ok_or_else(|| {
         let signs = Operator::ALL.map(|(sign, _)| format!("`{sign}`")).join(", ");
         let one = format!("`{}` is no comparison", &text[start..=start]);
-        error(start..start + 1, one, Some(format!("one of {signs}")))
+        error(start..start + 1, one, &format!("one of {signs}"))
     })?;
     Ok((start..start + sign.len(), *operator))
-}
-
-fn help(text: &str) -> Option<String> {
-    Some(text.to_owned())
 }
 
 /// The range without the white space around its text.
@@ -76,7 +72,7 @@ fn measure(text: &str, range: Range<usize>) -> Result<Measure, ExpectationError>
     let range = trimmed(text, range);
     let name = &text[range.clone()];
     if name.is_empty() {
-        return Err(error(0..text.len(), "the measure is missing".into(), help(EXAMPLE)));
+        return Err(error(0..text.len(), "the measure is missing".into(), EXAMPLE));
     }
     name.parse().map_err(|unknown: crate::measure::UnknownMeasure| {
         let known: Vec<String> = Measure::all().map(|measure| measure.to_string()).collect();
@@ -84,7 +80,7 @@ fn measure(text: &str, range: Range<usize>) -> Result<Measure, ExpectationError>
         let help = near.map_or("`chaos list measures` names all".to_owned(), |near| {
             format!("did you mean `{near}`?")
         });
-        error(range, unknown.to_string(), Some(help))
+        error(range, unknown.to_string(), &help)
     })
 }
 
@@ -113,7 +109,7 @@ fn asked_value(
     let value = &text[range.clone()];
     if value.is_empty() {
         let message = format!("the value that `{measure}` is compared with is missing");
-        return Err(error(0..text.len(), message, help(EXAMPLE)));
+        return Err(error(0..text.len(), message, EXAMPLE));
     }
     let (parsed, expected) = match measure.unit() {
         Unit::Share => (share(value, measure), "a share in percent, such as `99.5%`"),
@@ -130,9 +126,7 @@ fn asked_value(
             "percent-seconds, such as `250%s`",
         ),
     };
-    parsed.ok_or_else(|| {
-        error(range, format!("`{value}` is not {expected}"), help(&unit_help(measure)))
-    })
+    parsed.ok_or_else(|| error(range, format!("`{value}` is not {expected}"), &unit_help(measure)))
 }
 
 fn unit_help(measure: &Measure) -> String {
@@ -166,7 +160,7 @@ fn scope(text: &str, range: Range<usize>) -> Result<Scope, ExpectationError> {
     let written = &text[range.clone()];
     if written.is_empty() {
         let message = "the target after `for` is missing".to_owned();
-        return Err(error(0..text.len(), message, help("`for TARGET` or `for TARGET@MODE`")));
+        return Err(error(0..text.len(), message, "`for TARGET` or `for TARGET@MODE`"));
     }
     let scope = match written.split_once('@') {
         Some((target, mode)) => {
@@ -176,7 +170,7 @@ fn scope(text: &str, range: Range<usize>) -> Result<Scope, ExpectationError> {
     };
     scope.ok_or_else(|| {
         let message = format!("`{written}` does not name a target");
-        error(range, message, help("after `for` comes `TARGET` or `TARGET@MODE`"))
+        error(range, message, "after `for` comes `TARGET` or `TARGET@MODE`")
     })
 }
 
@@ -193,8 +187,7 @@ mod tests {
         match Expectation::parse(text) {
             Ok(expectation) => expectation.to_string(),
             Err(error) => {
-                let help = error.help.unwrap_or_default();
-                format!("[{}] {} ({help})", &text[error.part], error.message)
+                format!("[{}] {} ({})", &text[error.part], error.message, error.help)
             }
         }
     }

@@ -3,6 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod capability;
+pub mod compile;
+pub mod control;
+pub mod profile;
+mod render;
+mod timeline;
+
+pub use compile::{CompileError, Overrides, PlanRequest};
+pub use control::control_of;
+pub use render::render;
+
 use crate::action::Injection;
 use crate::expectation::Expectation;
 use crate::quantity::Span;
@@ -123,3 +134,8 @@ pub struct Plan {
     #[serde(default)]
     pub host_lacks: Option<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

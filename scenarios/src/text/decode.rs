@@ -28,15 +28,12 @@ pub fn decode<T>(
     let notes = RefCell::new(diagnostics);
     let value = read(&Item { node: &root, place: root.place, path: String::new(), notes: &notes });
     let mut diagnostics = notes.into_inner();
-    match value {
-        Some(value) => diagnostics.into_result((value, Positions::of(&root))),
-        None => {
-            if diagnostics.list.is_empty() {
-                diagnostics.add(root.place, "the file could not be understood");
-            }
-            Err(diagnostics.into_result(()).expect_err("there is a mistake"))
-        }
+    if value.is_none() && diagnostics.list.is_empty() {
+        diagnostics.add(root.place, "the file could not be understood");
     }
+    diagnostics.into_result(())?;
+    let value = value.expect("a reader without a value has noted why");
+    Ok((value, Positions::of(&root)))
 }
 
 /// Where everything in a file stands, by paths such as `method[0].fault.kill.role`.
@@ -120,7 +117,13 @@ impl<'a> Item<'a> {
 
     /// Notes a mistake in this value; always none, so that a reader can end with it.
     pub fn wrong<T>(&self, message: impl Into<String>, help: Option<String>) -> Option<T> {
-        self.note(self.place, message.into(), help)
+        self.note(message, help);
+        None
+    }
+
+    /// The same for a reader that goes on.
+    pub fn note(&self, message: impl Into<String>, help: Option<String>) {
+        self.notes.borrow_mut().add(self.place, message).help = help;
     }
 
     /// Notes a mistake in a part of this text, given in bytes of the text.
@@ -131,7 +134,8 @@ impl<'a> Item<'a> {
         help: Option<String>,
     ) -> Option<T> {
         let place = self.part(part).unwrap_or(self.place);
-        self.note(place, message.into(), help)
+        self.notes.borrow_mut().add(place, message).help = help;
+        None
     }
 
     /// The place of a part of a text, if the text stands in the file as it is, without escapes.
@@ -141,11 +145,6 @@ impl<'a> Item<'a> {
         let written = notes.text.get(self.place.start..self.place.end)?;
         let start = self.place.start + written.find(text.as_str())?;
         Some(Place { start: start + part.start, end: start + part.end.max(part.start + 1) })
-    }
-
-    fn note<T>(&self, place: Place, message: String, help: Option<String>) -> Option<T> {
-        self.notes.borrow_mut().add(place, message).help = help;
-        None
     }
 
     /// Says that something else was expected here.
@@ -287,8 +286,13 @@ pub struct Key<'a> {
 impl Key<'_> {
     /// Notes a mistake in this key; always none.
     pub fn wrong<T>(&self, message: impl Into<String>, help: Option<String>) -> Option<T> {
-        self.notes.borrow_mut().add(self.place, message).help = help;
+        self.note(message, help);
         None
+    }
+
+    /// The same for a reader that goes on.
+    pub fn note(&self, message: impl Into<String>, help: Option<String>) {
+        self.notes.borrow_mut().add(self.place, message).help = help;
     }
 
     /// Notes that the key is none of the known ones; `noun` says of what, such as `fault`.
@@ -329,7 +333,7 @@ impl<'a> Fields<'a> {
     pub fn required(&mut self, key: &'static str) -> Option<Item<'a>> {
         let found = self.optional(key);
         if found.is_none() {
-            let () = self.item.wrong(format!("`{key}` is missing here"), None).unwrap_or_default();
+            self.item.note(format!("`{key}` is missing here"), None);
         }
         found
     }
@@ -357,14 +361,12 @@ impl<'a> Fields<'a> {
     pub fn finish_with(self, refused: impl Fn(&str) -> Option<String>) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             let key = self.item.key(entry);
-            let () = match refused(key.text) {
-                Some(message) => key.wrong(message, None),
-                None => {
-                    let help = help_for_name(key.text, self.known.iter().copied());
-                    key.wrong(format!("the key `{}` is not known here", key.text), help)
-                }
+            if let Some(message) = refused(key.text) {
+                key.note(message, None);
+                continue;
             }
-            .unwrap_or_default();
+            let help = help_for_name(key.text, self.known.iter().copied());
+            key.note(format!("the key `{}` is not known here", key.text), help);
         }
     }
 }

@@ -16,6 +16,7 @@ pub struct Place {
 
 impl Place {
     /// The stretch that begins where `self` begins and ends where `other` ends.
+    #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start, end: other.end.max(self.start) }
     }

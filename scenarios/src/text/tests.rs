@@ -1,5 +1,7 @@
 //! Files as text in, trees and mistakes as text out.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -81,8 +83,8 @@ fn aliases_cannot_blow_up_a_file() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let below = format!("*a{}", level - 1);
-        let items = vec![below.as_str(); 8].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        let items = [below.as_str(); 8].join(", ");
+        writeln!(text, "a{level}: &a{level} [{items}]").expect("writing to a text");
     }
     assert!(parsed(&text).contains("more than 100000 values"), "{}", parsed(&text));
 }

@@ -150,11 +150,13 @@ impl<'d> Builder<'d> {
             Event::DocumentStart(..) => self.begin_document(place),
             Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, place),
             Event::SequenceStart(style, anchor, _) => {
-                self.begin(style, anchor, place, Content::Sequence(Vec::new()))
+                self.begin(style, anchor, place, Content::Sequence(Vec::new()));
+                Some(())
             }
             Event::MappingStart(style, anchor, _) => {
                 let (entries, merged) = (Vec::new(), Vec::new());
-                self.begin(style, anchor, place, Content::Mapping { entries, key: None, merged })
+                self.begin(style, anchor, place, Content::Mapping { entries, key: None, merged });
+                Some(())
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(place),
             Event::Alias(anchor) => self.alias(anchor, place),
@@ -171,15 +173,8 @@ impl<'d> Builder<'d> {
         Some(())
     }
 
-    fn begin(
-        &mut self,
-        style: StructureStyle,
-        anchor: usize,
-        place: Place,
-        content: Content,
-    ) -> Option<()> {
+    fn begin(&mut self, style: StructureStyle, anchor: usize, place: Place, content: Content) {
         self.open.push(Open { place, anchor, flow: style == StructureStyle::Flow, content });
-        Some(())
     }
 
     fn scalar(

@@ -1,0 +1,24 @@
+//! The scenarios that come with the program, embedded so that it works from any folder. A new one
+//! is a file in `library/` and a line here.
+
+/// Name and text of every scenario, in the order in which they are listed.
+const FILES: &[(&str, &str)] = &[
+    ("baseline", include_str!("library/baseline.yaml")),
+    ("broker-down", include_str!("library/broker-down.yaml")),
+    ("coordinator-down", include_str!("library/coordinator-down.yaml")),
+];
+
+/// The names of all scenarios.
+pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+    FILES.iter().map(|(name, _)| *name)
+}
+
+/// The text of a scenario, if there is one of this name.
+pub fn text(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// What a diagnostic calls the file of a scenario.
+pub fn file_name(name: &str) -> String {
+    format!("library/{name}.yaml")
+}

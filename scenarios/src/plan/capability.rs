@@ -1,0 +1,50 @@
+//! What a machine must be able to do for a fault to be injected. A lack is said in the plan, before
+//! anything is started, and makes the result unknown rather than green.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Injection};
+
+/// Something that a machine may or may not be able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// Containers can be signalled, stopped and started.
+    ContainerControl,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::ContainerControl => "control of containers",
+        })
+    }
+}
+
+/// What an action needs of the machine.
+pub fn needed_by(action: &Action) -> Capability {
+    match action {
+        Action::Kill { .. } | Action::Start { .. } => Capability::ContainerControl,
+    }
+}
+
+/// What the machine cannot do, and why. The default lacks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// What is lacking, each with its reason.
+    pub lacking: BTreeMap<Capability, String>,
+}
+
+impl Capabilities {
+    /// Why an injection cannot be made here, if it cannot.
+    pub fn refuse(&self, injection: &Injection) -> Option<String> {
+        let actions = injection.inject.iter().chain(&injection.heal);
+        actions.map(needed_by).find_map(|capability| {
+            let reason = self.lacking.get(&capability)?;
+            Some(format!("{capability} is lacking: {reason}"))
+        })
+    }
+}

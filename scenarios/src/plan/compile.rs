@@ -1,0 +1,300 @@
+//! From what is asked to what will be done: a scenario, put to one target in one mode, becomes a
+//! [`Plan`]. Everything that can be wrong is found here, before anything is started.
+
+use super::capability::Capabilities;
+use super::profile::Profile;
+use super::timeline::{self, Timeline};
+use super::{LoadPlan, Phases, Plan, RunKind};
+use crate::expectation::{Expectation, Scope};
+use crate::measure::{Fate, Measure, Unit};
+use crate::quantity::{Rate, Span};
+use crate::scenario::{DEFAULT_MODE, ScenarioFile};
+use crate::target::Target;
+use crate::text::Diagnostics;
+use crate::text::diagnostic::help_for_name;
+use crate::workload::{Arrival, Stage, Workload};
+
+/// Arrivals per second, unless asked otherwise.
+const USUAL_RATE: f64 = 100.0;
+/// Recovery is waited for at least this long after the test phase.
+const RECOVERY_LIMIT: Span = Span::seconds(60);
+/// Pending work is waited for at least this long after the load.
+const DRAIN_LIMIT: Span = Span::seconds(20);
+/// Added to a target's longest retry schedule, for the work that its last retry makes.
+const DRAIN_SLACK: Span = Span::seconds(10);
+/// Added to the timeout: the time a user needs to give up and take the next ticket, in seconds.
+const USER_SLACK: f64 = 0.2;
+/// The goose engine carries at most this many users.
+const GOOSE_USERS: u32 = 5_000;
+
+/// What the command line changes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Arrivals per second at the start; changes of the rate are scaled along.
+    pub rate: Option<Rate>,
+    /// Safeguards of the target to switch off.
+    pub safeguards_off: Vec<String>,
+    /// Time after which a client gives up.
+    pub timeout: Option<Span>,
+    /// Expectations on top of the scenario's own.
+    pub thresholds: Vec<Expectation>,
+    /// `goose` or `direct`; none chooses by the number of users.
+    pub engine: Option<String>,
+}
+
+/// Everything that a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest<'a> {
+    /// The scenario.
+    pub source: &'a ScenarioFile,
+    /// The system under test.
+    pub target: &'a Target,
+    /// What its users do.
+    pub workload: &'a Workload,
+    /// Mode of the target.
+    pub mode: &'a str,
+    /// Lengths of the phases.
+    pub profile: Profile,
+    /// All chance of the run derives from it.
+    pub seed: u64,
+    /// Which repeat it is, from 1.
+    pub repeat: u32,
+    /// What the command line changes.
+    pub overrides: &'a Overrides,
+    /// What the machine can do.
+    pub capabilities: &'a Capabilities,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// The scenario does not fit the target.
+    #[error("{0}")]
+    Scenario(Diagnostics),
+    /// The target has no such mode.
+    #[error("target `{target}` has no mode `{mode}` (it has {known})")]
+    UnknownMode {
+        /// Name of the target.
+        target: String,
+        /// What was asked for.
+        mode: String,
+        /// What there is.
+        known: String,
+    },
+    /// The target has no such safeguard.
+    #[error("target `{target}` has no safeguard `{safeguard}`{help}")]
+    UnknownSafeguard {
+        /// Name of the target.
+        target: String,
+        /// What was asked for.
+        safeguard: String,
+        /// What there is, in brackets.
+        help: String,
+    },
+    /// The load generator is not known.
+    #[error("no engine is called `{0}` (there are goose and direct)")]
+    UnknownEngine(String),
+}
+
+impl Plan {
+    /// Makes the plan of one run. The same request gives the same plan.
+    pub fn compile(request: &PlanRequest<'_>) -> Result<Self, CompileError> {
+        check_overrides(request)?;
+        let scenario = &request.source.scenario;
+        let mut diagnostics = request.source.diagnostics();
+        check_classes(request, &mut diagnostics);
+        let Timeline { faults, not_applicable, host_lacks } =
+            timeline::resolve(request, &mut diagnostics);
+        diagnostics.into_result(()).map_err(CompileError::Scenario)?;
+
+        let test = test_length(request);
+        let expect = expectations(request, test + RECOVERY_LIMIT);
+        Ok(Self {
+            scenario: scenario.name.clone(),
+            title: scenario.title.clone(),
+            target: request.target.clone(),
+            mode: request.mode.to_owned(),
+            safeguards_off: request.overrides.safeguards_off.clone(),
+            kind: if scenario.method.is_empty() { RunKind::Control } else { RunKind::Fault },
+            repeat: request.repeat,
+            seed: request.seed,
+            profile: request.profile.name().to_owned(),
+            phases: phases(request, test, &expect),
+            load: load(request)?,
+            timeline: faults,
+            hypothesis: applying(&scenario.hypothesis.probes, request),
+            expect,
+            stop_conditions: applying(&scenario.stop_conditions, request),
+            not_applicable,
+            needs: scenario.needs.clone(),
+            host_lacks,
+        })
+    }
+}
+
+fn check_overrides(request: &PlanRequest<'_>) -> Result<(), CompileError> {
+    let Target { name, modes, safeguards, .. } = request.target;
+    let only_default = modes.is_empty() && request.mode == DEFAULT_MODE;
+    if !only_default && !modes.iter().any(|mode| mode == request.mode) {
+        let none = || format!("only {DEFAULT_MODE}");
+        return Err(CompileError::UnknownMode {
+            target: name.clone(),
+            mode: request.mode.to_owned(),
+            known: if modes.is_empty() { none() } else { modes.join(", ") },
+        });
+    }
+    match request.overrides.safeguards_off.iter().find(|asked| !safeguards.contains(asked)) {
+        None => Ok(()),
+        Some(asked) => Err(CompileError::UnknownSafeguard {
+            target: name.clone(),
+            safeguard: asked.clone(),
+            help: help_for_name(asked, safeguards.iter().map(String::as_str))
+                .map_or(String::new(), |help| format!(" ({help})")),
+        }),
+    }
+}
+
+/// `availability.<class>` must name a class of the workload; a measure with a typing error looks
+/// like one, too.
+fn check_classes(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) {
+    let scenario = &request.source.scenario;
+    let block = scenario.expected_of(&request.target.name, request.mode);
+    let (name, expected) = block.unwrap_or(("", &[]));
+    let lists = [
+        ("steady-state-hypothesis.probes".to_owned(), scenario.hypothesis.probes.as_slice()),
+        (format!("expect.{name}"), expected),
+        ("stop-conditions".to_owned(), scenario.stop_conditions.as_slice()),
+    ];
+    for (path, list) in &lists {
+        for (index, expectation) in list.iter().enumerate() {
+            let Measure::AvailabilityOf(class) = &expectation.measure else { continue };
+            if request.workload.requests.iter().any(|it| it.class == *class) {
+                continue;
+            }
+            let place = request.source.positions.place(&format!("{path}[{index}]"));
+            let message =
+                format!("the workload `{}` has no class `{class}`", request.workload.name);
+            let measures: Vec<String> = Measure::all().map(|it| it.to_string()).collect();
+            let classes = request.workload.requests.iter();
+            let known = classes.map(|it| format!("availability.{}", it.class)).chain(measures);
+            let known: Vec<String> = known.collect();
+            let wrong = expectation.measure.to_string();
+            diagnostics.add(place, message).help =
+                help_for_name(&wrong, known.iter().map(String::as_str));
+        }
+    }
+}
+
+/// At least the profile's fault, at least until the last fault ends and the last stage begins; the
+/// same for every target, also for one to which the scenario does not apply.
+fn test_length(request: &PlanRequest<'_>) -> Span {
+    let scenario = &request.source.scenario;
+    let ends = scenario.method.iter().map(|step| step.at + step.length.under(request.profile));
+    let stages = scenario.load.stages.iter().map(|stage| stage.at);
+    ends.chain(stages).fold(request.profile.lengths().fault, Span::max)
+}
+
+fn phases(request: &PlanRequest<'_>, test: Span, expect: &[Expectation]) -> Phases {
+    let lengths = request.profile.lengths();
+    Phases {
+        warm_up: lengths.warm_up,
+        baseline: lengths.baseline,
+        test,
+        horizon: lengths.horizon,
+        recovery_limit: recovery_limit(test, expect),
+        keep: lengths.keep,
+        drain_limit: (request.target.retry_schedule + DRAIN_SLACK).max(DRAIN_LIMIT),
+    }
+}
+
+/// Long enough to see whether an expected recovery, which counts from the fault, is kept.
+fn recovery_limit(test: Span, expect: &[Expectation]) -> Span {
+    let asked = expect.iter().filter(|it| {
+        matches!(it.measure, Measure::Recovery | Measure::RecoveryAfterHeal | Measure::RecoveryFull)
+            && it.measure.unit() == Unit::Seconds
+    });
+    let longest = asked.map(|it| it.value).fold(0.0, f64::max) - test.as_seconds();
+    let longest = std::time::Duration::try_from_secs_f64(longest.max(0.0)).unwrap_or_default();
+    RECOVERY_LIMIT.max(longest.into())
+}
+
+/// What is expected: the scenario's block or the usual, and the thresholds of the command line.
+fn expectations(request: &PlanRequest<'_>, limit: Span) -> Vec<Expectation> {
+    let block = request.source.scenario.expected_of(&request.target.name, request.mode);
+    let mut expect = match block {
+        Some((_, expected)) => expected.to_vec(),
+        None => usual_expectations(request.mode, limit),
+    };
+    expect.extend(applying(&request.overrides.thresholds, request));
+    expect
+}
+
+/// Every mode recovers within the limit; the hardened one also harms no order.
+fn usual_expectations(mode: &str, limit: Span) -> Vec<Expectation> {
+    let recovers = format!("recovery < {limit}");
+    let mut expect = vec![Expectation::parse(&recovers).expect("a valid expectation")];
+    if mode == DEFAULT_MODE {
+        expect.extend(no_harm());
+    }
+    expect
+}
+
+/// No order suffers a fate that a hardened system must never show.
+pub(super) fn no_harm() -> impl Iterator<Item = Expectation> {
+    Fate::SAFETY.into_iter().map(|fate| {
+        let text = format!("{fate} == 0");
+        Expectation::parse(&text).expect("a valid expectation")
+    })
+}
+
+/// Those that speak of this target and mode.
+fn applying(list: &[Expectation], request: &PlanRequest<'_>) -> Vec<Expectation> {
+    let applies = |scope: &Option<Scope>| match scope {
+        None => true,
+        Some(Scope { target, mode }) => {
+            *target == request.target.name
+                && mode.as_deref().unwrap_or(DEFAULT_MODE) == request.mode
+        }
+    };
+    list.iter().filter(|expectation| applies(&expectation.scope)).cloned().collect()
+}
+
+fn load(request: &PlanRequest<'_>) -> Result<LoadPlan, CompileError> {
+    let mut workload = request.workload.clone();
+    workload.timeout = request.overrides.timeout.unwrap_or(workload.timeout);
+    let stages = stages(request);
+    let highest = stages.iter().map(|stage| stage.rate.value()).fold(0.0, f64::max);
+    let users = (highest * (workload.timeout.as_seconds() + USER_SLACK)).ceil();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and such a cast saturates"
+    )]
+    let users = users as u32;
+    let engine = match request.overrides.engine.as_deref() {
+        Some(known @ ("goose" | "direct")) => known,
+        Some(unknown) => return Err(CompileError::UnknownEngine(unknown.to_owned())),
+        None if users <= GOOSE_USERS => "goose",
+        None => "direct",
+    };
+    let arrival = request.source.scenario.load.arrival.unwrap_or(Arrival::Constant);
+    Ok(LoadPlan { workload, arrival, stages, engine: engine.to_owned(), users })
+}
+
+/// The rates over time. A rate of the command line scales the changes that the scenario asks for.
+fn stages(request: &PlanRequest<'_>) -> Vec<Stage> {
+    let asked = &request.source.scenario.load;
+    let usual = Rate::per_second(USUAL_RATE).expect("a valid rate");
+    let base = asked.rate.unwrap_or(usual);
+    let first = request.overrides.rate.unwrap_or(base);
+    let factor = first.value() / base.value();
+    let lengths = request.profile.lengths();
+    let test_begins = lengths.warm_up + lengths.baseline;
+    let change = |stage: &crate::scenario::RateChange| Stage {
+        from: test_begins + stage.at,
+        rate: Rate::per_second((stage.rate.value() * factor).min(Rate::HIGHEST))
+            .unwrap_or(stage.rate),
+    };
+    let first = Stage { from: Span::ZERO, rate: first };
+    std::iter::once(first).chain(asked.stages.iter().map(change)).collect()
+}

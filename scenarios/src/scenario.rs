@@ -1,0 +1,184 @@
+//! A scenario as its file says it: what must hold before, what is done when, and what is expected of
+//! each target. Nothing is resolved here; see [`Plan`](crate::plan::Plan) for that.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expectation::Expectation;
+use crate::fault::Fault;
+use crate::plan::Need;
+use crate::plan::profile::Profile;
+use crate::quantity::{Rate, Span};
+use crate::selector::Selector;
+use crate::text::{Diagnostics, Positions};
+use crate::workload::Arrival;
+
+mod decode;
+
+pub use decode::decode;
+
+/// The mode of a target that is meant where none is said.
+pub const DEFAULT_MODE: &str = "hardened";
+/// The name that stands for every target without a block of its own.
+pub const DEFAULT_BLOCK: &str = "default";
+/// No fault lasts longer, and no timeline ends later.
+pub const TIMELINE_LIMIT: Span = Span::seconds(600);
+
+/// How long a fault lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Length {
+    /// As long as the profile says.
+    OfProfile,
+    /// The same in every profile.
+    Always(Span),
+    /// By name of the profile; as long as the profile says where it is not named.
+    PerProfile(BTreeMap<String, Span>),
+}
+
+impl Length {
+    /// The length under a profile.
+    pub fn under(&self, profile: Profile) -> Span {
+        match self {
+            Self::OfProfile => profile.lengths().fault,
+            Self::Always(span) => *span,
+            Self::PerProfile(spans) => {
+                spans.get(profile.name()).copied().unwrap_or(profile.lengths().fault)
+            }
+        }
+    }
+}
+
+/// What it means that a target has no such component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMissing {
+    /// The scenario is wrong for this target.
+    #[default]
+    Error,
+    /// The scenario does not apply to this target.
+    NotApplicable,
+}
+
+/// One fault of the method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Offset from the start of the test phase.
+    pub at: Span,
+    /// How long it lasts.
+    pub length: Length,
+    /// What is done.
+    pub fault: Fault,
+    /// What it means that the target has no such component.
+    pub on_missing: OnMissing,
+    /// By name of the target: other replicas, which play the same part there.
+    pub analogue: BTreeMap<String, Selector>,
+}
+
+/// What must hold before anything is injected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    /// In words.
+    pub title: String,
+    /// In numbers.
+    pub probes: Vec<Expectation>,
+}
+
+/// From `at` on, arrivals come at `rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RateChange {
+    /// Offset from the start of the test phase.
+    pub at: Span,
+    /// Arrivals per second.
+    pub rate: Rate,
+}
+
+/// The load that a scenario asks for.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// Arrivals per second at the start, if not the usual ones.
+    pub rate: Option<Rate>,
+    /// How arrivals follow each other, if not as usual.
+    pub arrival: Option<Arrival>,
+    /// Changes of the rate, sorted by time.
+    pub stages: Vec<RateChange>,
+}
+
+/// A scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Name of its file without folder and ending.
+    pub name: String,
+    /// One line that says what happens.
+    pub title: String,
+    /// Names of the claims that it puts to the test.
+    pub claims: Vec<String>,
+    /// Words to choose it by.
+    pub tags: Vec<String>,
+    /// What must hold before anything is injected.
+    pub hypothesis: Hypothesis,
+    /// The faults; none for a control.
+    pub method: Vec<Step>,
+    /// What is expected: by `target`, `target@mode` or `default`.
+    pub expect: BTreeMap<String, Vec<Expectation>>,
+    /// What ends a run early.
+    pub stop_conditions: Vec<Expectation>,
+    /// The load, where it is not the usual one.
+    pub load: Load,
+    /// What must be the case at the moment of an injection.
+    pub needs: Vec<Need>,
+}
+
+impl Scenario {
+    /// The block of expectations for a target and mode, with its name in the file. The nearest
+    /// counts: the target in this mode, the default in this mode, the default.
+    pub fn expected_of(&self, target: &str, mode: &str) -> Option<(&str, &[Expectation])> {
+        let plain = (mode == DEFAULT_MODE).then(|| target.to_owned());
+        let names = [
+            Some(format!("{target}@{mode}")),
+            plain,
+            Some(format!("{DEFAULT_BLOCK}@{mode}")),
+            Some(DEFAULT_BLOCK.to_owned()),
+        ];
+        let found = names.iter().flatten().find_map(|name| self.expect.get_key_value(name));
+        found.map(|(name, expected)| (name.as_str(), expected.as_slice()))
+    }
+
+    /// The modes of a target of which the scenario says what it expects, apart from the default.
+    pub fn modes_of(&self, target: &str) -> Vec<&str> {
+        let named = self.expect.keys().filter_map(|name| name.split_once('@'));
+        let mut modes: Vec<&str> = named
+            .filter(|(name, mode)| {
+                (*name == target || *name == DEFAULT_BLOCK) && *mode != DEFAULT_MODE
+            })
+            .map(|(_, mode)| mode)
+            .collect();
+        modes.sort_unstable();
+        modes.dedup();
+        modes
+    }
+}
+
+/// A scenario together with its file, so that what turns out to be wrong later can be shown there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioFile {
+    /// What the file says.
+    pub scenario: Scenario,
+    /// Name of the file.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// Where everything in it stands.
+    pub positions: Positions,
+}
+
+impl ScenarioFile {
+    /// No mistakes yet.
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics::new(&self.file, &self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

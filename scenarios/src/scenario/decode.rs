@@ -1,0 +1,233 @@
+//! Reads a scenario file, with every mistake in it at once.
+
+use std::collections::BTreeMap;
+
+use super::{
+    DEFAULT_MODE, Hypothesis, Length, Load, OnMissing, RateChange, Scenario, ScenarioFile, Step,
+    TIMELINE_LIMIT,
+};
+use crate::claim;
+use crate::expectation::Expectation;
+use crate::fault::Fault;
+use crate::measure::Known;
+use crate::plan::Need;
+use crate::plan::profile::Profile;
+use crate::quantity::{Rate, Span};
+use crate::selector::Selector;
+use crate::text::{self, Diagnostics, Fields, Item};
+use crate::workload::Arrival;
+
+/// The version of the file format that is read.
+const VERSION: u32 = 1;
+
+/// Reads a scenario file; its name without folder and ending is the name of the scenario.
+pub fn decode(file: &str, text: &str) -> Result<ScenarioFile, Diagnostics> {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let name = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name);
+    let (scenario, positions) = text::decode(file, text, |root| scenario(name, root))?;
+    Ok(ScenarioFile { scenario, file: file.to_owned(), text: text.to_owned(), positions })
+}
+
+fn scenario(name: &str, root: &Item<'_>) -> Option<Scenario> {
+    let mut fields = root.fields()?;
+    version(&mut fields);
+    let title = fields.required("title").and_then(|item| item.text());
+    let claims = fields.list("claims", claim);
+    let tags = fields.list("tags", tag);
+    let hypothesis = fields.optional("steady-state-hypothesis").map(|item| hypothesis(&item));
+    let method = fields.list("method", step);
+    let expect = fields.optional("expect").and_then(|item| expect(&item)).unwrap_or_default();
+    let stop_conditions = fields.list("stop-conditions", |item| probe(item, "a stop condition"));
+    let load = fields.optional("load").and_then(|item| load(&item)).unwrap_or_default();
+    let needs = fields.optional("needs").and_then(|item| item.one_of("need", &NEEDS));
+    fields.finish();
+    Some(Scenario {
+        name: name.to_owned(),
+        title: title?,
+        claims,
+        tags,
+        hypothesis: hypothesis.unwrap_or_else(|| Some(usual_hypothesis()))?,
+        method,
+        expect,
+        stop_conditions,
+        load,
+        needs: needs.into_iter().collect(),
+    })
+}
+
+const NEEDS: [(&str, Need); 1] = [("in-flight", Need::InFlight)];
+
+/// A version that is not ours is noted; the rest is read all the same.
+fn version(fields: &mut Fields<'_>) -> Option<u32> {
+    let item = fields.required("version")?;
+    let version: u32 = item.parse("a whole number")?;
+    if version == VERSION {
+        return Some(version);
+    }
+    let help = format!("this program reads version {VERSION}");
+    item.wrong(format!("version {version} of the scenario format is not known"), Some(help))
+}
+
+fn claim(item: &Item<'_>) -> Option<String> {
+    let id = item.text()?;
+    if claim::find(&id).is_some() {
+        return Some(id);
+    }
+    let near = text::diagnostic::did_you_mean(&id, claim::all().iter().map(|it| it.id.as_str()));
+    let help = near.map_or("`chaos list claims` names all".to_owned(), |near| {
+        format!("did you mean `{near}`?")
+    });
+    item.wrong(format!("no claim is called `{id}`"), Some(help))
+}
+
+fn tag(item: &Item<'_>) -> Option<String> {
+    let tag = item.text()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if tag.chars().all(plain) {
+        return Some(tag);
+    }
+    item.wrong(format!("`{tag}` is not a tag"), Some("use a-z, 0-9 and `-`".to_owned()))
+}
+
+fn usual_hypothesis() -> Hypothesis {
+    let probe = Expectation::parse("availability >= 99%").expect("a valid expectation");
+    Hypothesis { title: "Users are served".to_owned(), probes: vec![probe] }
+}
+
+fn hypothesis(item: &Item<'_>) -> Option<Hypothesis> {
+    let mut fields = item.fields()?;
+    let title = fields.required("title").and_then(|item| item.text());
+    let probes = fields
+        .required("probes")
+        .and_then(|item| item.list(|item| probe(item, "a probe of the steady state")));
+    fields.finish();
+    Some(Hypothesis { title: title?, probes: probes? })
+}
+
+/// Reads an expectation; a mistake points into its text.
+pub(crate) fn expectation(item: &Item<'_>) -> Option<Expectation> {
+    let text = item.text()?;
+    Expectation::parse(&text)
+        .map_err(|error| item.wrong_within::<()>(error.part, error.message, Some(error.help)))
+        .ok()
+}
+
+/// An expectation that is looked at while the run goes on; `what` names it.
+fn probe(item: &Item<'_>, what: &str) -> Option<Expectation> {
+    let expectation = expectation(item)?;
+    if expectation.measure.known() != Known::Final {
+        return Some(expectation);
+    }
+    let message = format!(
+        "`{}` is known only when the run is judged; {what} needs a value while it goes on",
+        expectation.measure
+    );
+    item.wrong(message, Some("move it to `expect`".to_owned()))
+}
+
+fn step(item: &Item<'_>) -> Option<Step> {
+    const ON_MISSING: [(&str, OnMissing); 2] =
+        [("error", OnMissing::Error), ("not-applicable", OnMissing::NotApplicable)];
+    let mut fields = item.fields()?;
+    let at = fields.optional("at").map_or(Some(Span::ZERO), |item| span(&item));
+    let length = fields.optional("for").map_or(Some(Length::OfProfile), |item| length(&item));
+    let fault = fields.required("fault").and_then(|item| Fault::read(&item));
+    let on_missing = fields.optional("on-missing").map_or(Some(OnMissing::Error), |item| {
+        item.one_of("answer to a missing role", &ON_MISSING)
+    });
+    let analogue = fields
+        .optional("analogue")
+        .map_or(Some(BTreeMap::new()), |item| item.map(|_, item| Selector::read(item)));
+    fields.finish();
+    Some(Step {
+        at: at?,
+        length: length?,
+        fault: fault?,
+        on_missing: on_missing?,
+        analogue: analogue?,
+    })
+}
+
+/// A span that fits into a timeline.
+fn span(item: &Item<'_>) -> Option<Span> {
+    let span: Span = item.parse("a span of time, such as `500ms`, `30s` or `1m30s`")?;
+    if span <= TIMELINE_LIMIT {
+        return Some(span);
+    }
+    item.wrong(format!("{span} is too long: a timeline ends within {TIMELINE_LIMIT}"), None)
+}
+
+fn positive_span(item: &Item<'_>) -> Option<Span> {
+    let span = span(item)?;
+    if span > Span::ZERO { Some(span) } else { item.wrong("a fault lasts longer than 0s", None) }
+}
+
+fn length(item: &Item<'_>) -> Option<Length> {
+    if matches!(item.node().value, text::tree::Value::Scalar { .. }) {
+        return positive_span(item).map(Length::Always);
+    }
+    let spans = item.map(|key, item| {
+        let span = positive_span(item);
+        if Profile::ALL.iter().any(|profile| profile.name() == key.text) {
+            return span;
+        }
+        key.unknown("profile", Profile::ALL.map(Profile::name))
+    })?;
+    Some(Length::PerProfile(spans))
+}
+
+fn expect(item: &Item<'_>) -> Option<BTreeMap<String, Vec<Expectation>>> {
+    let names: Vec<&str> = item.entries()?.iter().map(|(key, _)| key.text).collect();
+    item.map(|key, item| {
+        let expected = item.list(block_line);
+        if let Some(target) = key.text.strip_suffix("@hardened")
+            && names.contains(&target)
+        {
+            let message = format!("`{target}` already stands for the mode {DEFAULT_MODE}");
+            return key.wrong(message, Some("keep one of the two".to_owned()));
+        }
+        if key.text.split('@').any(str::is_empty) || key.text.matches('@').count() > 1 {
+            let help = "such as `broker`, `broker@naive` or `default`".to_owned();
+            return key.wrong(format!("`{}` names no target", key.text), Some(help));
+        }
+        expected
+    })
+}
+
+/// A line of an `expect` block, which already says the target.
+fn block_line(item: &Item<'_>) -> Option<Expectation> {
+    let expectation = expectation(item)?;
+    match &expectation.scope {
+        None => Some(expectation),
+        Some(scope) => {
+            let help = format!("write it into a block `{scope}:`");
+            item.wrong("the block already says which target is meant", Some(help))
+        }
+    }
+}
+
+fn load(item: &Item<'_>) -> Option<Load> {
+    const ARRIVALS: [(&str, Arrival); 2] =
+        [("constant", Arrival::Constant), ("poisson", Arrival::Poisson)];
+    let mut fields = item.fields()?;
+    let rate = fields.optional("rate").and_then(|item| rate(&item));
+    let arrival = fields.optional("arrival").and_then(|item| item.one_of("arrival", &ARRIVALS));
+    let stages = fields.list("stages", |item| {
+        let mut fields = item.fields()?;
+        let at = fields.required("at").and_then(|item| span(&item));
+        let rate = fields.required("rate").and_then(|item| self::rate(&item));
+        fields.finish();
+        Some((item.clone(), RateChange { at: at?, rate: rate? }))
+    });
+    fields.finish();
+    for pair in stages.windows(2) {
+        if pair[1].1.at <= pair[0].1.at {
+            pair[1].0.note("stages follow each other in time", None);
+        }
+    }
+    Some(Load { rate, arrival, stages: stages.into_iter().map(|(_, stage)| stage).collect() })
+}
+
+fn rate(item: &Item<'_>) -> Option<Rate> {
+    item.parse("a rate, such as `200/s` (above 0, at most 1000000/s)")
+}
