@@ -5,7 +5,4 @@
 //! be judged and rendered again, anywhere, to the same bytes.
 
 pub mod judge;
-pub mod measure;
-pub mod reconcile;
 pub mod record;
-pub mod statistics;

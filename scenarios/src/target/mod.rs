@@ -1,15 +1,27 @@
 //! The system under test, as its Compose file describes it.
 
+mod chaos;
+mod component;
+mod compose;
 mod endpoint;
+mod fill;
 mod interpolate;
+mod limit;
+mod role;
+mod section;
+mod subset;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::compose::decode;
 pub use self::endpoint::{EndpointError, SCHEMES};
 pub use self::interpolate::{InterpolationError, interpolate};
+pub use self::subset::{REFUSED, REFUSED_AT_TOP, SUBSET, Understood};
 use crate::quantity::{Bytes, Span};
 
 /// What a component is for; selectors of scenarios name these.

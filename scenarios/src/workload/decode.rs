@@ -1,5 +1,6 @@
 //! Reads a workload file. Templates are parsed here already, so that each mistake in one is shown
-//! at its place in the file.
+//! at its place in the file. A value that may be left out counts as left out when it is wrong: the
+//! mistake is noted, so nothing is made of the file anyway.
 
 use std::collections::BTreeMap;
 
@@ -81,9 +82,10 @@ fn read_requests<'a>(
     if !reader.makes_orders {
         let help = Some("add `ledger` to the request that makes them".to_owned());
         for item in &reader.asks_earlier {
-            let () = item
-                .wrong("`{{earlier order_id}}` needs a request that makes orders", help.clone())
-                .unwrap_or_default();
+            item.wrong::<()>(
+                "`{{earlier order_id}}` needs a request that makes orders",
+                help.clone(),
+            );
         }
     }
     requests
@@ -119,24 +121,22 @@ impl<'a> RequestReader<'a> {
 
         let place = if ledger.is_some() { Place::OrderRequest } else { Place::Request };
         self.makes_orders |= ledger.is_some();
-        let ledger = ledger.map(|item| read_ledger(&item));
-        let has_kind = ledger
-            .as_ref()
-            .is_none_or(|ledger| ledger.as_ref().is_none_or(|ledger| ledger.kind.is_some()));
+        let ledger = ledger.and_then(|item| read_ledger(&item));
+        let has_kind = ledger.as_ref().is_none_or(|ledger| ledger.kind.is_some());
         let mut text = |item: &Item<'a>| self.read_text(item, place, has_kind);
         let path = path.and_then(|item| read_path(&item, &mut text));
-        let headers = headers.map(|item| item.map(|_, value| text(value)));
-        let body = body.map(|item| text(&item));
+        let headers = headers.and_then(|item| item.map(|_, value| text(value)));
+        let body = body.and_then(|item| text(&item));
         Some(RequestTemplate {
             class: class?,
             weight: weight?,
             method: method?.to_owned(),
             path: path?,
-            headers: option(headers)?.unwrap_or_default(),
-            body: option(body)?,
+            headers: headers.unwrap_or_default(),
+            body,
             accept: accept?,
             bound: bound?,
-            ledger: option(ledger)?,
+            ledger,
         })
     }
 
@@ -177,12 +177,6 @@ impl<'a> RequestReader<'a> {
             _ => Some(bound),
         }
     }
-}
-
-/// Turns a value that may be left out, but not be wrong, inside out.
-#[expect(clippy::option_option, reason = "left out and wrong are two things")]
-fn option<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    value.map_or(Some(None), |value| value.map(Some))
 }
 
 fn read_name(item: &Item<'_>) -> Option<String> {
@@ -244,18 +238,13 @@ fn read_ledger(item: &Item<'_>) -> Option<LedgerTemplate> {
     let id = fields.required("id").and_then(|item| read_id(&item));
     let expect = fields.required("expect");
     let expect = expect.and_then(|item| item.one_of("expected end of an order", &EXPECTED));
-    let kind = fields.optional("kind").map(|item| read_template(&item, Place::Ledger));
-    let status_path = fields.optional("status-path").map(|item| {
+    let kind = fields.optional("kind").and_then(|item| read_template(&item, Place::Ledger));
+    let status_path = fields.optional("status-path").and_then(|item| {
         let (path, _) = read_template(&item, Place::StatusPath)?;
         check_path(&item, path)
     });
     fields.finish();
-    Some(LedgerTemplate {
-        id: id?,
-        expect: expect?,
-        kind: option(kind)?.map(|(text, _)| text),
-        status_path: option(status_path)?,
-    })
+    Some(LedgerTemplate { id: id?, expect: expect?, kind: kind.map(|(text, _)| text), status_path })
 }
 
 fn read_id(item: &Item<'_>) -> Option<String> {
