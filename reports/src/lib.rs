@@ -5,4 +5,7 @@
 //! be judged and rendered again, anywhere, to the same bytes.
 
 pub mod judge;
+pub mod measure;
+pub mod reconcile;
 pub mod record;
+pub mod statistics;

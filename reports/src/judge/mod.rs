@@ -1,17 +1,25 @@
 //! The judgement of a run: verdict, measures, reconciliation and findings, as data that every
 //! report format shows.
 
+mod expectation;
+mod experiment;
+mod finding;
 pub mod report;
+mod validity;
+mod verdict;
 
 use std::collections::BTreeMap;
 
-use chaos_scenarios::expectation::Expectation;
-use chaos_scenarios::measure::{Fate, Measure};
+use chaos_scenarios::expectation::{Expectation, show};
+use chaos_scenarios::measure::{Fate, Measure, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Moment;
 use crate::record::final_state::AuditRow;
 use crate::record::order::OrderRecord;
+
+pub use experiment::exit_code;
+pub use finding::judge;
 
 /// What a run says about its system. Ordered from best to worst, so that the verdict of a whole is
 /// the worst of its parts.
@@ -73,6 +81,17 @@ pub enum Value {
     AtLeast(f64),
     /// Not known, and why.
     Absent(String),
+}
+
+impl Value {
+    /// The value in a unit as a person reads it: `9.42s`, `at least 36s`, `unknown (why)`.
+    pub fn show(&self, unit: Unit) -> String {
+        match self {
+            Self::Exact(value) => show(*value, unit),
+            Self::AtLeast(limit) => format!("at least {}", show(*limit, unit)),
+            Self::Absent(reason) => format!("unknown ({reason})"),
+        }
+    }
 }
 
 /// An expectation and what was observed.

@@ -5,6 +5,8 @@
 
 pub mod event;
 pub mod final_state;
+pub mod journal;
+pub mod lines;
 pub mod order;
 pub mod run_record;
 pub mod window;
