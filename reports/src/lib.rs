@@ -4,8 +4,10 @@
 //! This crate is pure: bytes in, bytes out. It knows neither Docker nor a clock, so an old run can
 //! be judged and rendered again, anywhere, to the same bytes.
 
+pub mod chart;
 pub mod judge;
 pub mod measure;
 pub mod reconcile;
 pub mod record;
+pub mod render;
 pub mod statistics;

@@ -1,0 +1,199 @@
+//! The headline of a scenario: what happened, in sentences made of the measures.
+
+use chaos_scenarios::measure::{Fate, Measure};
+use chaos_scenarios::plan::{PlannedFault, RunKind};
+
+use super::value;
+use super::view::{CellView, Figure, ScenarioView};
+use crate::judge::report::RunReport;
+use crate::judge::{Value, Verdict};
+
+/// A sentence about one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sentence {
+    /// The target it speaks of.
+    pub(super) subject: String,
+    /// The rest of the sentence, without its full stop.
+    pub(super) text: String,
+}
+
+/// What was done to the targets, such as `With broker killed for 15.0 s`; none without a fault.
+pub(super) fn circumstance(scenario: &ScenarioView) -> Option<String> {
+    let run = scenario.cells.iter().flat_map(|cell| &cell.runs).find(|run| is_faulted(run))?;
+    let plan = run.record.plan()?;
+    let done: Vec<String> = plan.timeline.iter().map(describe).collect();
+    let first = done.first()?;
+    let what = match done.len() {
+        1 => first.clone(),
+        more => format!("{first} and {} more", counted(more - 1, "fault")),
+    };
+    let marks = &run.judgement.marks;
+    let lasting = match (marks.felt, marks.healed) {
+        (Some(felt), Some(healed)) => {
+            format!(" for {:.1} s", healed.seconds_since(felt))
+        }
+        (Some(_), None) => " for good".to_owned(),
+        (None, _) => ", as far as planned".to_owned(),
+    };
+    Some(format!("With {what}{lasting}"))
+}
+
+fn is_faulted(run: &RunReport) -> bool {
+    run.plan.kind == RunKind::Fault && run.record.plan().is_some_and(|plan| !plan.timeline.is_empty())
+}
+
+fn describe(fault: &PlannedFault) -> String {
+    let components = fault.components.join(", ");
+    match fault.name.as_str() {
+        "kill" => format!("{components} killed"),
+        _ => format!("“{}”", fault.title),
+    }
+}
+
+/// One sentence per cell and control.
+pub(super) fn sentences(scenario: &ScenarioView) -> Vec<Sentence> {
+    scenario.cells.iter().flat_map(of_cell).collect()
+}
+
+fn of_cell(view: &CellView) -> Vec<Sentence> {
+    let mut sentences = Vec::new();
+    if !view.runs.is_empty() {
+        sentences.push(Sentence { subject: view.name.clone(), text: outcome(&view.runs) });
+    }
+    if let Some(control) = view.control {
+        let text = format!("as a control without the fault, {}", outcome(&[control]));
+        sentences.push(Sentence { subject: view.name.clone(), text });
+    }
+    if let (Some(reason), true) = (&view.cell.not_applicable, sentences.is_empty()) {
+        let text = format!("cannot be put to this test: {reason}");
+        sentences.push(Sentence { subject: view.name.clone(), text });
+    }
+    sentences
+}
+
+fn outcome(runs: &[&RunReport]) -> String {
+    if let Some(text) = nothing_to_tell(runs) {
+        return text;
+    }
+    let parts = [served(runs), recovered(runs), caught_up(runs), safety(runs)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "gave no figures".to_owned() } else { parts.join("; ") }
+}
+
+/// For a run that did not come to a measurement: why.
+fn nothing_to_tell(runs: &[&RunReport]) -> Option<String> {
+    let run = runs.iter().max_by_key(|run| run.judgement.verdict)?;
+    let what = match run.judgement.verdict {
+        Verdict::NotSteady => "was not healthy before the fault",
+        Verdict::Error => "could not be measured",
+        Verdict::Interrupted => "was interrupted",
+        Verdict::Aborted => "was stopped early",
+        _ => return None,
+    };
+    let reason = run.judgement.reasons.first();
+    Some(reason.map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}")))
+}
+
+fn figure(measure: &Measure, runs: &[&RunReport]) -> Option<Value> {
+    let value = Figure::of(measure, runs).value().cloned()?;
+    (!matches!(value, Value::Absent(_))).then_some(value)
+}
+
+fn text(measure: &Measure, value: &Value) -> String {
+    value::text(value, measure.unit())
+}
+
+fn served(runs: &[&RunReport]) -> Option<String> {
+    let accepted = figure(&Measure::AvailabilityAccepted, runs);
+    let completed = figure(&Measure::AvailabilityCompleted, runs);
+    match (accepted, completed) {
+        (Some(accepted), Some(completed)) if accepted == completed => Some(format!(
+            "accepted {} of its orders and completed as many on time",
+            text(&Measure::AvailabilityAccepted, &accepted)
+        )),
+        (Some(accepted), Some(completed)) => Some(format!(
+            "accepted {} of its orders and completed {} on time",
+            text(&Measure::AvailabilityAccepted, &accepted),
+            text(&Measure::AvailabilityCompleted, &completed)
+        )),
+        (Some(accepted), None) => Some(format!(
+            "accepted {} of its orders",
+            text(&Measure::AvailabilityAccepted, &accepted)
+        )),
+        (None, _) => {
+            let value = figure(&Measure::Availability, runs)?;
+            Some(format!("answered {} of its orders well", text(&Measure::Availability, &value)))
+        }
+    }
+}
+
+fn recovered(runs: &[&RunReport]) -> Option<String> {
+    if runs.iter().all(|run| run.plan.kind == RunKind::Control) {
+        return None;
+    }
+    let words = match figure(&Measure::Recovery, runs)? {
+        Value::Exact(0.0) => "its users noticed nothing".to_owned(),
+        Value::Exact(_) => match figure(&Measure::RecoveryAfterHeal, runs) {
+            Some(Value::Exact(after)) if after >= 0.0 => format!(
+                "its users were served again {} after the component's return",
+                value::number(after, Measure::RecoveryAfterHeal.unit())
+            ),
+            _ => {
+                let value = figure(&Measure::Recovery, runs)?;
+                format!("its users were served again {} after the fault", text(&Measure::Recovery, &value))
+            }
+        },
+        bound => format!("its users were not served again within {}", limit(&bound)),
+    };
+    Some(words)
+}
+
+/// The bound itself, without the sign that says so.
+fn limit(value: &Value) -> String {
+    match value {
+        Value::Exact(seconds) | Value::AtLeast(seconds) => {
+            value::number(*seconds, Measure::Recovery.unit())
+        }
+        Value::Absent(reason) => reason.clone(),
+    }
+}
+
+fn caught_up(runs: &[&RunReport]) -> Option<String> {
+    let full = figure(&Measure::RecoveryFull, runs)?;
+    let seen = figure(&Measure::Recovery, runs)?;
+    match (&full, &seen) {
+        (Value::Exact(full), Value::Exact(seen)) if full <= seen => None,
+        (Value::Exact(full), _) => Some(format!(
+            "all work was done {} after the fault",
+            value::number(*full, Measure::RecoveryFull.unit())
+        )),
+        (bound, _) => Some(format!("work was still left over after {}", limit(bound))),
+    }
+}
+
+/// What became of the orders, over all runs: one lost order in one repeat counts.
+fn safety(runs: &[&RunReport]) -> Option<String> {
+    let judged: Vec<_> = runs.iter().filter_map(|run| run.judgement.reconciliation.as_ref()).collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let sum = |fate: Fate| judged.iter().filter_map(|one| one.fates.get(&fate)).sum::<u64>();
+    let unverified = sum(Fate::Unverified);
+    let found: Vec<String> = Fate::SAFETY
+        .into_iter()
+        .filter(|fate| sum(*fate) > 0)
+        .map(|fate| format!("{} {}", value::number(sum(fate) as f64, Measure::Sent.unit()), fate.name()))
+        .collect();
+    let mut words = match found.as_slice() {
+        [] => "nothing was lost or duplicated".to_owned(),
+        some => format!("of its orders {}", some.join(", ")),
+    };
+    if unverified > 0 {
+        words = format!("{} could not be verified", counted(usize::try_from(unverified).unwrap_or(0), "order"));
+    }
+    Some(words)
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,4 @@
+//! Every format, rendered from one made-up experiment.
+
+mod fixture;
+mod formats;
