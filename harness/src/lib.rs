@@ -2,6 +2,11 @@
 //! and reports. Async, Docker, goose, clap, files and signals live in this crate alone; what is
 //! asked and what it means live in `chaos-scenarios` and `chaos-reports`, which are pure.
 
+pub mod clean;
+pub mod docker;
+pub mod doctor;
 pub mod folder;
+pub mod lock;
+pub mod owner;
 pub mod port;
 pub mod recorder;

@@ -1,0 +1,26 @@
+//! The container runtime by Docker. Nothing outside this module names the client library, and
+//! nothing in it touches an object that does not carry a run's labels.
+
+mod action;
+mod check;
+mod connection;
+mod container;
+mod error;
+mod event;
+mod find;
+mod free_port;
+pub mod label;
+mod logs;
+mod network;
+mod object;
+mod pinned;
+mod provision;
+mod runtime;
+mod start_order;
+mod usage;
+
+pub use connection::{Daemon, Facts, connect};
+pub use error::DockerError;
+pub use find::{FoundRun, find_runs};
+pub use object::{Object, ObjectKind, list_objects, remove_objects};
+pub use runtime::DockerRuntime;

@@ -1,0 +1,62 @@
+//! Settles which image each reference of a target means, before any container is made: an alias
+//! may be moved by another build while a run goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard::models::ImageInspect;
+use chaos_scenarios::target::Target;
+use futures::future::try_join_all;
+
+use super::connection::Daemon;
+use super::container::RunContext;
+use super::error::{DockerError, classify, status};
+
+/// Reference → content tag, or id where there is none. Every image must be there already.
+pub(super) async fn images(
+    daemon: &Daemon,
+    context: &RunContext,
+    target: &Target,
+) -> Result<BTreeMap<String, String>, DockerError> {
+    let references = references(context, target)?;
+    let settled = references.into_iter().map(|reference| async move {
+        let image =
+            inspect(daemon, &reference).await?.ok_or_else(|| DockerError::ImageMissing {
+                reference: reference.clone(),
+                reason: "it was not made ready before the run".to_owned(),
+            })?;
+        let settled = content_tag(&image, &reference).or(image.id);
+        Ok::<_, DockerError>((reference.clone(), settled.unwrap_or(reference)))
+    });
+    Ok(try_join_all(settled).await?.into_iter().collect())
+}
+
+/// The image references of a target, with variables filled in.
+pub(super) fn references(
+    context: &RunContext,
+    target: &Target,
+) -> Result<BTreeSet<String>, DockerError> {
+    let filled =
+        target.components.iter().map(|component| context.fill(component, &component.image));
+    filled.collect()
+}
+
+/// The local image of a reference.
+pub(super) async fn inspect(
+    daemon: &Daemon,
+    reference: &str,
+) -> Result<Option<ImageInspect>, DockerError> {
+    match daemon.client.inspect_image(reference).await {
+        Ok(image) => Ok(Some(image)),
+        Err(error) if status(&error) == Some(404) => Ok(None),
+        Err(error) => Err(classify(format!("looking for the image {reference}"), &error)),
+    }
+}
+
+/// The tag of an image that we built which names its content.
+fn content_tag(image: &ImageInspect, reference: &str) -> Option<String> {
+    let labels = image.config.as_ref()?.labels.as_ref()?;
+    let content = labels.get(super::label::CONTENT)?;
+    let name = reference.split(':').next()?;
+    let tag = format!("{name}:{content}");
+    image.repo_tags.as_ref()?.contains(&tag).then_some(tag)
+}

@@ -1,0 +1,230 @@
+//! The port of the engine to containers, by Docker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chaos_scenarios::action::{Action, Check, Replica};
+use chaos_scenarios::plan::Plan;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::connection::Daemon;
+use super::container::RunContext;
+use super::error::DockerError;
+use super::find::containers_of;
+use super::object::{list_objects, remove_objects};
+use super::provision::{CONCURRENT, Held, Provisioning, unknown};
+use super::{action, check, event, label, logs, pinned, usage};
+use crate::owner::Owner;
+use crate::port::{Deployment, Identity, PortError, Proof, Runtime};
+use crate::recorder::{Recorder, wall_clock};
+
+/// The password of a run, in the texts of its Compose file.
+const PASSWORD: &str = "CHAOS_PASSWORD";
+/// Bytes of chance in it.
+const PASSWORD_BYTES: usize = 16;
+/// Logs read at the same time.
+const CONCURRENT_LOGS: usize = 4;
+/// Events of removed containers are waited for this long.
+const LAST_EVENTS: Duration = Duration::from_millis(50);
+
+/// Containers by Docker. One runtime holds one run at a time.
+pub struct DockerRuntime {
+    daemon: Daemon,
+    standing: Mutex<Option<Arc<Standing>>>,
+}
+
+/// What stands.
+struct Standing {
+    run: String,
+    recorder: Option<Recorder>,
+    containers: Mutex<BTreeMap<Replica, Held>>,
+    /// Observers; they end with this.
+    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+}
+
+impl DockerRuntime {
+    /// A runtime on a daemon; nothing is done yet.
+    pub fn new(daemon: Daemon) -> Self {
+        Self { daemon, standing: Mutex::new(None) }
+    }
+
+    /// Takes hold of a run that stands already, such as one that `chaos up` left. Its password is
+    /// not known again, so endpoints with credentials cannot be used.
+    pub async fn attach(&self, run: &str) -> Result<Deployment, DockerError> {
+        let containers = containers_of(&self.daemon, run).await?;
+        let ports = published(&containers);
+        let standing = self.stand(run, None);
+        *lock(&standing.containers) = containers;
+        Ok(Deployment { ports, variables: BTreeMap::new() })
+    }
+
+    fn stand(&self, run: &str, recorder: Option<Recorder>) -> Arc<Standing> {
+        let standing = Arc::new(Standing {
+            run: run.to_owned(),
+            recorder,
+            containers: Mutex::default(),
+            tasks: Mutex::default(),
+        });
+        *lock(&self.standing) = Some(Arc::clone(&standing));
+        standing
+    }
+
+    fn standing(&self) -> Result<Arc<Standing>, DockerError> {
+        lock(&self.standing).clone().ok_or(DockerError::NothingProvisioned)
+    }
+
+    /// The container of a replica, with the recorder of its run.
+    fn held(&self, replica: &Replica) -> Result<(Held, Recorder), DockerError> {
+        let standing = self.standing()?;
+        let held = lock(&standing.containers).get(replica).cloned();
+        let recorder = standing.recorder.clone().ok_or(DockerError::NothingProvisioned)?;
+        Ok((held.ok_or_else(|| unknown(replica))?, recorder))
+    }
+
+    async fn provision_target(
+        &self,
+        plan: &Plan,
+        identity: &Identity,
+        recorder: &Recorder,
+    ) -> Result<Deployment, DockerError> {
+        let standing = self.stand(&identity.run, Some(recorder.clone()));
+        let since = wall_clock().saturating_mul(1000);
+        let follow =
+            event::follow(self.daemon.clone(), identity.run.clone(), since, recorder.clone());
+        lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(follow)));
+        let owner = Owner::this_process().to_string();
+        let context = RunContext {
+            run: identity.run.clone(),
+            labels: label::of_run(identity, &plan.target.name, &owner),
+            variables: variables(plan)?,
+            cpus: self.daemon.facts.target_cpus(),
+        };
+        let provisioning = Provisioning {
+            daemon: &self.daemon,
+            context: &context,
+            target: &plan.target,
+            recorder,
+            images: pinned::images(&self.daemon, &context, &plan.target).await?,
+            given: Mutex::new(BTreeSet::new()),
+            concurrent: Semaphore::new(CONCURRENT),
+        };
+        let containers = provisioning.run().await?;
+        let ports = published(&containers);
+        let sampled = containers.iter().map(|(replica, held)| (replica.clone(), held.id.clone()));
+        let sample = usage::sample(self.daemon.clone(), sampled.collect(), recorder.clone());
+        lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(sample)));
+        *lock(&standing.containers) = containers;
+        Ok(Deployment { ports, variables: context.variables })
+    }
+
+    async fn write_logs(&self, folder: &Path) -> Result<(), DockerError> {
+        let run = self.standing()?.run.clone();
+        // By labels, so that logs are there also if provisioning failed half-way.
+        let containers = match containers_of(&self.daemon, &run).await {
+            Err(DockerError::UnknownRun { .. }) => return Ok(()),
+            found => found?,
+        };
+        stream::iter(containers)
+            .map(|(replica, held)| async move {
+                logs::write(&self.daemon, &held.id, &folder.join(format!("{replica}.log"))).await
+            })
+            .buffer_unordered(CONCURRENT_LOGS)
+            .try_collect::<()>()
+            .await
+    }
+
+    async fn remove_all(&self) -> Result<Vec<String>, DockerError> {
+        let Ok(standing) = self.standing() else { return Ok(Vec::new()) };
+        let objects = list_objects(&self.daemon, Some(&standing.run)).await?;
+        let failures = remove_objects(&self.daemon, &objects).await;
+        tokio::time::sleep(LAST_EVENTS).await;
+        lock(&standing.tasks).clear();
+        let left = list_objects(&self.daemon, Some(&standing.run)).await?;
+        if left.is_empty() {
+            *lock(&self.standing) = None;
+        }
+        let why = |object: &super::Object| {
+            let failure = failures.iter().find(|(failed, _)| failed == object);
+            failure.map_or_else(String::new, |(_, error)| format!(" ({error})"))
+        };
+        Ok(left.iter().map(|object| format!("{object}{}", why(object))).collect())
+    }
+}
+
+impl Runtime for DockerRuntime {
+    async fn provision(
+        &self,
+        plan: &Plan,
+        identity: &Identity,
+        recorder: &Recorder,
+    ) -> Result<Deployment, PortError> {
+        Ok(self.provision_target(plan, identity, recorder).await?)
+    }
+
+    async fn apply(&self, action: &Action) -> Result<(), PortError> {
+        let (held, recorder) = self.held(action.replica())?;
+        Ok(action::apply(&self.daemon, action, &held.id, &recorder).await?)
+    }
+
+    async fn check(&self, check: &Check) -> Result<Option<Proof>, PortError> {
+        let (held, recorder) = self.held(subject(check))?;
+        Ok(check::look(&self.daemon, check, &held, &recorder).await?)
+    }
+
+    async fn collect_logs(&self, folder: &Path) -> Result<(), PortError> {
+        Ok(self.write_logs(folder).await?)
+    }
+
+    async fn dismantle(&self) -> Result<Vec<String>, PortError> {
+        Ok(self.remove_all().await?)
+    }
+}
+
+fn subject(check: &Check) -> &Replica {
+    match check {
+        Check::Ended { replica }
+        | Check::Unreachable { replica }
+        | Check::Running { replica }
+        | Check::Ready { replica } => replica,
+    }
+}
+
+fn published(containers: &BTreeMap<Replica, Held>) -> BTreeMap<(Replica, u16), u16> {
+    let ports = |(replica, held): (&Replica, &Held)| {
+        let replica = replica.clone();
+        held.ports
+            .clone()
+            .into_iter()
+            .map(move |(inside, outside)| ((replica.clone(), inside), outside))
+    };
+    containers.iter().flat_map(ports).collect()
+}
+
+/// The environment of this process, as Compose has it, and what the plan decides.
+fn variables(plan: &Plan) -> Result<BTreeMap<String, String>, DockerError> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut variables: BTreeMap<String, String> = environment.collect();
+    variables.insert(PASSWORD.to_owned(), password()?);
+    variables.insert("MODE".to_owned(), plan.mode.clone());
+    variables.insert("SAFEGUARDS_OFF".to_owned(), plan.safeguards_off.join(","));
+    Ok(variables)
+}
+
+fn password() -> Result<String, DockerError> {
+    let path = "/dev/urandom";
+    let mut bytes = [0; PASSWORD_BYTES];
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| DockerError::File { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

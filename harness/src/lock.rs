@@ -1,0 +1,1 @@
+//! One experiment at a time on a daemon.

@@ -1,0 +1,6 @@
+//! The container runtime on a real daemon. These tests fail where there is none: they are the proof
+//! that containers are made, killed, watched and removed as said.
+
+mod fixture;
+mod lifecycle;
+mod trouble;
