@@ -56,19 +56,25 @@ pub(super) fn sentences(scenario: &ScenarioView) -> Vec<Sentence> {
 }
 
 fn of_cell(view: &CellView) -> Vec<Sentence> {
-    let mut sentences = Vec::new();
-    if !view.runs.is_empty() {
-        sentences.push(Sentence { subject: view.name.clone(), text: outcome(&view.runs) });
+    let made = |run: &&&RunReport| run.judgement.verdict != Verdict::NotApplicable;
+    let runs: Vec<&RunReport> = view.runs.iter().filter(made).copied().collect();
+    let control = view.control.map(|run| outcome(&[run]));
+    let inapplicable = view.cell.not_applicable.as_deref();
+    let mut texts = Vec::new();
+    match (runs.is_empty(), control, inapplicable) {
+        (true, Some(control), Some(reason)) => {
+            texts.push(format!("is not touched ({reason}); without the fault it {control}"));
+        }
+        (true, None, Some(reason)) => texts.push(format!("cannot be put to this test: {reason}")),
+        (none, control, _) => {
+            if !none {
+                texts.push(outcome(&runs));
+            }
+            texts.extend(control.map(|text| format!("without the fault, as a control, {text}")));
+        }
     }
-    if let Some(control) = view.control {
-        let text = format!("as a control without the fault, {}", outcome(&[control]));
-        sentences.push(Sentence { subject: view.name.clone(), text });
-    }
-    if let (Some(reason), true) = (&view.cell.not_applicable, sentences.is_empty()) {
-        let text = format!("cannot be put to this test: {reason}");
-        sentences.push(Sentence { subject: view.name.clone(), text });
-    }
-    sentences
+    let sentence = |text| Sentence { subject: view.name.clone(), text };
+    texts.into_iter().map(sentence).collect()
 }
 
 fn outcome(runs: &[&RunReport]) -> String {
@@ -76,8 +82,12 @@ fn outcome(runs: &[&RunReport]) -> String {
         return text;
     }
     let parts = [served(runs), recovered(runs), caught_up(runs), safety(runs)];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "gave no figures".to_owned() } else { parts.join("; ") }
+    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        parts.push("gave no figures".to_owned());
+    }
+    parts.extend(doubt(runs));
+    parts.join("; ")
 }
 
 /// For a run that did not come to a measurement: why.
@@ -88,10 +98,18 @@ fn nothing_to_tell(runs: &[&RunReport]) -> Option<String> {
         Verdict::Error => "could not be measured",
         Verdict::Interrupted => "was interrupted",
         Verdict::Aborted => "was stopped early",
+        Verdict::Inconclusive if run.judgement.measures.is_empty() => "could not be put to the test",
         _ => return None,
     };
     let reason = run.judgement.reasons.first();
     Some(reason.map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}")))
+}
+
+/// Why the figures cannot be relied on, if they cannot.
+fn doubt(runs: &[&RunReport]) -> Option<String> {
+    let run = runs.iter().find(|run| run.judgement.verdict == Verdict::Inconclusive)?;
+    let reason = run.judgement.reasons.first()?;
+    Some(format!("but this is inconclusive: {reason}"))
 }
 
 fn figure(measure: &Measure, runs: &[&RunReport]) -> Option<Value> {

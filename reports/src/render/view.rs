@@ -6,6 +6,7 @@ use chaos_scenarios::measure::{Measure, Unit};
 use super::value;
 use crate::judge::report::{Cell, ExperimentReport, RunReport};
 use crate::judge::{Value, Verdict};
+use crate::record::Moment;
 
 /// The mode that needs no mention.
 const USUAL_MODE: &str = "hardened";
@@ -183,6 +184,19 @@ fn order(value: &Value) -> f64 {
         Value::Exact(value) => *value,
         Value::AtLeast(value) => value.next_up(),
         Value::Absent(_) => f64::MAX,
+    }
+}
+
+/// How a moment of a run reads: with its sign since the fault was felt, or since the run started.
+pub(super) fn seconds_of(run: &RunReport) -> impl Fn(Moment) -> String + use<> {
+    let felt = run.judgement.marks.felt;
+    move |at| match felt {
+        Some(felt) => {
+            let seconds = at.seconds_since(felt);
+            let sign = if seconds < 0.0 { '−' } else { '+' };
+            format!("{sign}{:.3} s", seconds.abs())
+        }
+        None => at.to_string(),
     }
 }
 

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use chaos_reports::judge::report::{Cell, ExperimentHeader, ExperimentReport, PlanSummary, RunReport};
+use chaos_reports::judge::report::{ExperimentHeader, ExperimentReport, PlanSummary, RunReport};
 use chaos_reports::judge::{
     ExpectationResult, Flag, InvariantResult, Judgement, Marks, OrderEvidence, Reconciliation, Value,
-    Verdict,
+    Verdict, judge,
 };
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::{Ending, Host, Phase};
-use chaos_reports::record::final_state::AuditRow;
+use chaos_reports::record::final_state::{AuditRow, FinalState};
 use chaos_reports::record::order::{Acknowledgement, OrderRecord, Outcome};
 use chaos_reports::record::run_record::{
     ContainerEvent, FaultRecord, PendingSample, PhaseSpan, ReadinessChange, RunRecord,
@@ -101,45 +101,31 @@ pub(crate) const COORDINATOR_DOWN_BROKER: Story = Story {
 pub(crate) fn experiment() -> ExperimentReport {
     let stories = [BROKER_DOWN, BROKER_DOWN_CONTROL, COORDINATOR_DOWN, COORDINATOR_DOWN_BROKER];
     let mut runs: Vec<RunReport> = stories.iter().map(run).collect();
+    runs.insert(1, inapplicable());
     runs.push(unsteady());
-    let cells = vec![
-        cell(&runs[0], Some("rabbitmq"), None),
-        Cell {
-            runs: Vec::new(),
-            verdict: Verdict::NotApplicable,
-            control: Some(runs[1].id.clone()),
-            not_applicable: Some("monolith has no component with the role broker".to_owned()),
-            ..cell(&runs[1], None, None)
-        },
-        cell(&runs[2], None, None),
-        cell(&runs[3], None, None),
-        cell(&runs[4], None, None),
-    ];
-    ExperimentReport {
-        schema_version: 1,
-        header: ExperimentHeader {
-            experiment: "0199c0de".to_owned(),
-            seed: SEED,
-            started: STARTED,
-            version: "0.1.0".to_owned(),
-            host: host(),
-            command: "chaos run broker-down coordinator-down --seed 24301".to_owned(),
-        },
-        runs,
-        cells,
-    }
+    let header = ExperimentHeader {
+        experiment: "0199c0de".to_owned(),
+        seed: SEED,
+        started: STARTED,
+        version: "0.1.0".to_owned(),
+        host: host(),
+        command: "chaos run broker-down coordinator-down --seed 24301".to_owned(),
+    };
+    ExperimentReport::new(header, runs)
 }
 
-fn cell(run: &RunReport, _why: Option<&str>, control: Option<String>) -> Cell {
-    Cell {
-        scenario: run.plan.scenario.clone(),
-        target: run.plan.target.clone(),
-        mode: run.plan.mode.clone(),
-        verdict: run.judgement.verdict,
-        flags: run.judgement.flags.clone(),
-        runs: vec![run.id.clone()],
-        control,
-        not_applicable: None,
+/// A plan that was not run, as it stands in an experiment.
+fn inapplicable() -> RunReport {
+    let reason = "monolith has no component with the role broker".to_owned();
+    let story = Story { kind: RunKind::Fault, ..BROKER_DOWN_CONTROL };
+    let plan = Plan { not_applicable: Some(reason.clone()), ..plan(&story) };
+    let record = RunRecord { plan: Some(Box::new(plan.clone())), ..RunRecord::default() };
+    RunReport {
+        id: "broker-down/monolith@hardened/not-applicable".to_owned(),
+        plan: PlanSummary::from(&plan),
+        judgement: judge(&record, &[], &FinalState::default()),
+        record,
+        folder: String::new(),
     }
 }
 
@@ -570,7 +556,11 @@ impl WithRecord for Judgement {
 }
 
 fn reason(result: &ExpectationResult) -> String {
-    format!("{} did not hold", result.expectation)
+    format!(
+        "`{}` is expected, {} was seen",
+        result.expectation,
+        result.observed.show(result.expectation.measure.unit())
+    )
 }
 
 fn result(expectation: Expectation, measures: &BTreeMap<Measure, Value>) -> ExpectationResult {
@@ -633,7 +623,7 @@ fn reconciliation(story: &Story) -> Reconciliation {
         cells.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
     };
     let matrix = BTreeMap::from([
-        ("ok 202".to_owned(), row(&[("completed", 1_275 - story.lost), ("absent", story.lost), ("rejected as expected", 91)])),
+        ("ok-accepted".to_owned(), row(&[("completed", 1_275 - story.lost), ("absent", story.lost), ("rejected-as-expected", 91)])),
         ("unknown".to_owned(), row(&[("completed", 3), ("absent", 9)])),
     ]);
     Reconciliation { sent: 1_378, fates, matrix, effects_judged: true }

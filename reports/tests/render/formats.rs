@@ -75,3 +75,34 @@ fn the_schema_refuses_what_readers_could_not_use() {
         assert!(!validator.is_valid(&wrong), "{pointer} was taken");
     }
 }
+
+#[test]
+fn the_page_loads_nothing() {
+    let page = text("html", "index.html");
+    for attribute in ["src=", "href="] {
+        for (place, _) in page.match_indices(attribute) {
+            let value = &page[place + attribute.len()..];
+            assert!(value.starts_with("\"#"), "{}", &value[..60.min(value.len())]);
+        }
+    }
+    assert!(page.contains("default-src 'none'"));
+    assert!(!page.contains("url("), "a style sheet can load, too");
+    assert!(!page.contains("@import"));
+}
+
+#[test]
+fn nothing_from_outside_is_taken_for_markup() {
+    let page = text("html", "index.html");
+    assert!(!page.contains("<script>alert"), "a log line became a script");
+    assert!(!page.contains("<b>health</b>"), "a constant became markup");
+    assert!(page.contains("&lt;script&gt;alert"), "the hostile text is shown as text");
+    let scripts = page.matches("<script").count();
+    assert_eq!(scripts, page.matches("</script>").count());
+    assert_eq!(scripts, 3, "one per figure, and the page's own");
+}
+
+#[test]
+fn a_page_of_two_scenarios_is_small() {
+    let bytes = text("html", "index.html").len();
+    assert!(bytes < 200_000, "{bytes} bytes");
+}
