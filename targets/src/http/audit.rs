@@ -87,7 +87,7 @@ pub(crate) async fn stream_tables(
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::spawn(async move {
         let sending = send_tables(snapshot, &tables, first, &sender);
-        let too_slow = Err(StoreError::Undone("the audit took too long".into()));
+        let too_slow = Err(StoreError::Silent);
         if let Err(error) = timeout(STREAM_DEADLINE, sending).await.unwrap_or(too_slow) {
             // A reader that has left needs no error.
             let _ = sender.send(Err(error)).await;

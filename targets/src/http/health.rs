@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::messaging::Broker;
 use crate::store::Database;
@@ -28,6 +29,8 @@ pub(crate) struct Readiness {
     pub(crate) laid_out: Arc<AtomicBool>,
     /// Its broker, where it has one.
     pub(crate) broker: Option<Broker>,
+    /// Set once the process has been told to stop.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl Readiness {
@@ -54,10 +57,15 @@ async fn bounded(check: impl Future<Output = Result<(), String>>) -> Result<(), 
 
 /// `/healthz` and `/readyz`.
 pub(crate) fn routes(readiness: Readiness) -> Router {
-    Router::new()
-        .route("/healthz", get(async || Json(json!({ "alive": true }))))
-        .route("/readyz", get(ready))
-        .with_state(readiness)
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(readiness)
+}
+
+/// A process that is about to leave says so while it still serves, so that the proxy sends new
+/// requests elsewhere.
+async fn alive(State(readiness): State<Readiness>) -> Response {
+    let stopping = readiness.stopping.is_cancelled();
+    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(json!({ "alive": true, "stopping": stopping }))).into_response()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {

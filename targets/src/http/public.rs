@@ -93,7 +93,10 @@ fn refuse(error: &PlaceError) -> Response {
     match error {
         PlaceError::Conflict => problem(StatusCode::UNPROCESSABLE_ENTITY, message),
         PlaceError::Store(
-            StoreError::Url(_) | StoreError::Unreachable(_) | StoreError::Undone(_),
+            StoreError::Url(_)
+            | StoreError::Unreachable(_)
+            | StoreError::Silent
+            | StoreError::Undone(_),
         ) => nothing_done(message),
         PlaceError::Store(StoreError::CommitUnknown(_)) | PlaceError::Unpublished(_) => {
             problem(StatusCode::INTERNAL_SERVER_ERROR, message)

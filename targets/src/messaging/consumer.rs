@@ -74,6 +74,11 @@ impl StepError {
             Self::Impossible(_) => Failure::Permanent,
         }
     }
+
+    /// Whether what follows in the same batch cannot go better: then it need not be tried.
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
+    }
 }
 
 /// A delivery that could be read.
@@ -119,7 +124,6 @@ impl Session for Consumer {
         let channel = connection.create_channel().await?;
         let (mut arrivals, _reader) = self.subscribe(&channel).await?;
         let _running = self.running();
-        log::event("broker connected", &[("purpose", &Self::PURPOSE)]);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -194,20 +198,19 @@ impl Consumer {
         }
         match self.apply(&batch).await {
             Ok(()) => self.acknowledge(&batch).await,
-            // No connection for one means no connection for any.
-            Err(error @ StepError::Store(StoreError::Unreachable(_))) => {
-                self.fail(&batch, &error).await
-            }
-            Err(error) if batch.len() == 1 => self.fail(&batch, &error).await,
+            Err(error) if batch.len() == 1 || error.is_outage() => self.fail(&batch, &error).await,
             Err(_) => self.handle_singly(&batch).await,
         }
     }
 
     async fn handle_singly(&self, batch: &[Incoming]) -> Result<(), SessionError> {
-        for incoming in batch {
+        for (position, incoming) in batch.iter().enumerate() {
             let one = std::slice::from_ref(incoming);
             match self.apply(one).await {
                 Ok(()) => self.acknowledge(one).await?,
+                Err(error) if error.is_outage() => {
+                    return self.fail(&batch[position..], &error).await;
+                }
                 Err(error) => self.fail(one, &error).await?,
             }
         }

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::supervisor::{Session, SessionError};
 use super::{BrokerError, Context, topology};
-use crate::log;
 use crate::safeguard::Safeguard;
 
 /// An open connection with the channel that everything is published on.
@@ -85,7 +84,6 @@ impl Session for Publishing {
         let broken = CancellationToken::new();
         let connection = Arc::new(connection);
         self.open.send_replace(Some(Open { connection, channel, broken: broken.clone() }));
-        log::event("broker connected", &[("purpose", &Self::PURPOSE)]);
         let result = loop {
             tokio::select! {
                 () = stop.cancelled() => break Ok(()),

@@ -91,8 +91,17 @@ pub(crate) async fn count_unsent(database: &Database) -> Result<i64, StoreError>
 }
 
 impl Relay {
-    /// Publishes window after window until `stop`; what is in progress then is finished.
+    /// Publishes window after window until `stop`, and once more then: what is left after that is
+    /// published by the next process.
     pub(super) async fn run(self, stop: CancellationToken) {
+        self.keep_publishing(&stop).await;
+        if let Err(error) = self.window().await {
+            log::event("outbox not published at the end", &[("error", &error)]);
+        }
+    }
+
+    async fn keep_publishing(&self, stop: &CancellationToken) {
+        let mut failing = false;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = self.publisher.ready() => {}
@@ -101,11 +110,14 @@ impl Relay {
             let more = match self.window().await {
                 Ok(more) => more,
                 Err(error) => {
-                    log::event("outbox not published", &[("error", &error)]);
+                    if !std::mem::replace(&mut failing, true) {
+                        log::event("outbox not published", &[("error", &error)]);
+                    }
                     sleep(POLL).await;
                     continue;
                 }
             };
+            failing = false;
             if !more {
                 let woken = async { timeout(POLL, self.wake.notified()).await.is_ok() };
                 tokio::select! {

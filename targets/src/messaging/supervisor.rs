@@ -61,13 +61,22 @@ pub(super) trait Session: Send + Sync + 'static {
 
 /// Runs sessions one after the other until `stop`.
 pub(super) async fn supervise<S: Session>(session: S, url: AmqpUrl, stop: CancellationToken) {
+    let mut failures = 0_u32;
     while !stop.is_cancelled() {
         let result = match connect(&url).await {
-            Ok(connection) => session.run(connection, &stop).await,
+            Ok(connection) => {
+                let (purpose, after) = (&S::PURPOSE, std::mem::take(&mut failures));
+                log::event("broker connected", &[("purpose", purpose), ("failures", &after)]);
+                session.run(connection, &stop).await
+            }
             Err(error) => Err(error),
         };
         let Err(error) = result else { continue };
-        log::event("broker connection lost", &[("purpose", &S::PURPOSE), ("error", &error)]);
+        // An outage is two lines: when it began and when it ended.
+        if failures == 0 {
+            log::event("broker connection lost", &[("purpose", &S::PURPOSE), ("error", &error)]);
+        }
+        failures = failures.saturating_add(1);
         let pause = Duration::from_millis(fastrand::u64(PAUSE_MILLIS));
         tokio::select! {
             () = sleep(pause) => {}

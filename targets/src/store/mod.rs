@@ -18,12 +18,22 @@ pub(crate) enum StoreError {
     /// No connection could be had: nothing was sent.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// A statement got no answer in time, before the commit was sent: nothing is left.
+    #[error("the database did not answer in time, and the transaction was undone")]
+    Silent,
     /// A statement failed before the commit was sent: nothing is left of the transaction.
     #[error("the transaction failed and was undone: {0}")]
     Undone(String),
     /// The commit was sent and its answer never came: nobody knows.
     #[error("the commit got no clear answer: {0}")]
     CommitUnknown(String),
+}
+
+impl StoreError {
+    /// Whether the next attempt has no better chance at the moment.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Silent | Self::CommitUnknown(_))
+    }
 }
 
 /// The text of a PostgreSQL error with its cause: its own `Display` says only `db error`.

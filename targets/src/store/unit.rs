@@ -102,7 +102,7 @@ impl Unit {
         match timeout_at(self.deadline, work).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(StoreError::Undone(super::describe(&error))),
-            Err(_) => Err(StoreError::Undone("no answer before the deadline".into())),
+            Err(_) => Err(StoreError::Silent),
         }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use futures::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{RunError, Surface};
+use super::{Ending, RunError, Surface};
 use crate::domain::event::{Event, EventName};
 use crate::domain::order::{Kind, Order};
 use crate::domain::state::State;
@@ -31,8 +30,8 @@ const CONNECTIONS_OF_ORDERS: usize = 12;
 /// Connections per replica of the other services.
 const CONNECTIONS: usize = 6;
 
-/// Runs one service until `stop`.
-pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
+/// Runs one service to its end.
+pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunError> {
     let (role, safeguards) = (settings.role, settings.safeguards);
     let connections = if role == Role::Orders { CONNECTIONS_OF_ORDERS } else { CONNECTIONS };
     let database = Database::new(&settings.database_url, connections)?;
@@ -44,7 +43,7 @@ pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(
         (database.clone(), metrics.clone()),
         &settings.amqp_url,
         reactor,
-        (&stop, &tasks),
+        (&ending.stop, &tasks),
     );
     let routes = match role {
         Role::Orders => {
@@ -56,7 +55,7 @@ pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(
     };
     let broker = Some(broker);
     Surface { database, metrics, broker, parts: parts(role), tables: tables(role), routes }
-        .serve(&settings, stop)
+        .serve(&settings, ending)
         .await?;
     tasks.close();
     tasks.wait().await;

@@ -26,6 +26,10 @@ use crate::store::{Database, StoreError};
 /// Pause between two attempts to lay out the tables, in milliseconds.
 const LAYOUT_PAUSE_MILLIS: std::ops::RangeInclusive<u64> = 100..=500;
 
+/// How long `/healthz` says that the process is stopping before its ports close: longer than two of
+/// the proxy's checks.
+const NOTICE: Duration = Duration::from_millis(1_200);
+
 /// Why a process cannot run at all. A dependency that is away is not a reason.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -37,12 +41,36 @@ pub(crate) enum RunError {
     Port(#[from] PortError),
 }
 
+/// When a process ends: first it only says so, then it does.
+#[derive(Clone)]
+struct Ending {
+    /// The process has been told to stop and says so to the proxy.
+    announced: CancellationToken,
+    /// Requests and messages in progress are finished, and no new ones are taken.
+    stop: CancellationToken,
+}
+
+impl Ending {
+    /// Passes a stop on once the proxy has had time to notice it.
+    fn after_notice(announced: CancellationToken) -> Self {
+        let ending = Self { announced, stop: CancellationToken::new() };
+        let Self { announced, stop } = ending.clone();
+        tokio::spawn(async move {
+            announced.cancelled().await;
+            sleep(NOTICE).await;
+            stop.cancel();
+        });
+        ending
+    }
+}
+
 /// Runs the role until `stop`.
 pub(crate) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
+    let ending = Ending::after_notice(stop);
     match settings.role {
-        Role::App => monolith::run(settings, stop).await,
+        Role::App => monolith::run(settings, ending).await,
         Role::Orders | Role::Inventory | Role::Payments | Role::Shipping | Role::Notify => {
-            broker::run(settings, stop).await
+            broker::run(settings, ending).await
         }
     }
 }
@@ -60,25 +88,33 @@ struct Surface {
 impl Surface {
     /// Opens both ports at once and lays out the tables as soon as the database is there: a
     /// process is alive before it is ready.
-    async fn serve(self, settings: &Settings, stop: CancellationToken) -> Result<(), RunError> {
+    async fn serve(self, settings: &Settings, ending: Ending) -> Result<(), RunError> {
         let laid_out = Arc::new(AtomicBool::new(false));
         let (database, broker) = (self.database, self.broker);
         tokio::spawn(keep_laying_out(database.clone(), self.parts, laid_out.clone()));
-        let readiness = Readiness { database: database.clone(), laid_out, broker: broker.clone() };
+        let readiness = Readiness {
+            database: database.clone(),
+            laid_out,
+            broker: broker.clone(),
+            stopping: ending.announced,
+        };
         let admin = Admin { database, broker, tables: self.tables };
         let admin = admin.door(readiness.clone(), self.metrics.clone());
         let public = public::door(self.routes, readiness, self.metrics);
         tokio::try_join!(
-            serve(settings.public_port, public, stop.clone()),
-            serve(settings.admin_port, admin, stop),
+            serve(settings.public_port, public, ending.stop.clone()),
+            serve(settings.admin_port, admin, ending.stop),
         )?;
         Ok(())
     }
 }
 
 async fn keep_laying_out(database: Database, parts: &'static [Part], done: Arc<AtomicBool>) {
+    let mut failing = false;
     while let Err(error) = lay_out(&database, parts).await {
-        log::event("tables not laid out yet", &[("error", &error)]);
+        if !std::mem::replace(&mut failing, true) {
+            log::event("tables not laid out yet", &[("error", &error)]);
+        }
         sleep(Duration::from_millis(fastrand::u64(LAYOUT_PAUSE_MILLIS))).await;
     }
     done.store(true, Ordering::Relaxed);

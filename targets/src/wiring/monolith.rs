@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 
-use super::{RunError, Surface};
+use super::{Ending, RunError, Surface};
 use crate::domain::order::{Kind, Order};
 use crate::domain::state::{Reason, State};
 use crate::http::audit::{self, Table};
@@ -32,8 +31,8 @@ const TABLES: &[Table] = &[
     audit::GRANTS,
 ];
 
-/// Runs a replica until `stop`.
-pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
+/// Runs a replica to its end.
+pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunError> {
     let database = Database::new(&settings.database_url, CONNECTIONS)?;
     let metrics = Metrics::new();
     let checkout = Arc::new(Monolith {
@@ -43,7 +42,7 @@ pub(super) async fn run(settings: Settings, stop: CancellationToken) -> Result<(
     });
     let routes = order_routes(database.clone(), checkout).merge(catalog_routes(database.clone()));
     Surface { database, metrics, broker: None, parts: PARTS, tables: TABLES, routes }
-        .serve(&settings, stop)
+        .serve(&settings, ending)
         .await
 }
 
