@@ -31,10 +31,7 @@ pub(super) async fn look(
     recorder: &Recorder,
 ) -> Result<Option<Proof>, DockerError> {
     match check {
-        Check::Ended { replica } => {
-            let state = state(daemon, replica, &held.id).await?;
-            Ok(ended(&state, replica, recorder))
-        }
+        Check::Ended { replica } => ended(daemon, replica, &held.id, recorder).await,
         Check::Running { replica } => {
             let state = state(daemon, replica, &held.id).await?;
             Ok(running(&state, recorder))
@@ -43,8 +40,7 @@ pub(super) async fn look(
             Ok(unreachable(&held.ports, recorder).await)
         }
         Check::Unreachable { replica } => {
-            let state = state(daemon, replica, &held.id).await?;
-            let proof = ended(&state, replica, recorder);
+            let proof = ended(daemon, replica, &held.id, recorder).await?;
             Ok(proof.map(|proof| Proof {
                 evidence: "it publishes no port, and its main process has ended".to_owned(),
                 ..proof
@@ -68,24 +64,38 @@ async fn state(
     }
 }
 
-/// The `die` event comes before the container's state says so; either will do.
-fn ended(state: &ContainerState, replica: &Replica, recorder: &Recorder) -> Option<Proof> {
-    let started = state.started_at.as_deref().and_then(|text| moment(text, recorder))?;
-    let told = recorder.read(|record| {
-        let mut events = record.container_events.iter().rev();
-        let told = events.find(|told| told.replica == *replica && told.action == "die")?;
-        (told.happened >= started).then(|| (told.happened, told.exit_code))
-    });
-    if let Some((since, exit_code)) = told {
-        let code = exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
-        return Some(Proof { since, evidence: format!("die event{code}") });
+/// The `die` event is told first: the daemon answers no question about the container before it has
+/// released its network.
+async fn ended(
+    daemon: &Daemon,
+    replica: &Replica,
+    id: &str,
+    recorder: &Recorder,
+) -> Result<Option<Proof>, DockerError> {
+    if let Some(proof) = told_dead(replica, recorder) {
+        return Ok(Some(proof));
     }
+    let state = state(daemon, replica, id).await?;
     if state.running.unwrap_or(false) {
-        return None;
+        return Ok(None);
     }
-    let since = state.finished_at.as_deref().and_then(|text| moment(text, recorder))?;
+    let finished = state.finished_at.as_deref().and_then(|text| moment(text, recorder));
     let code = state.exit_code.unwrap_or(-1);
-    Some(Proof { since, evidence: format!("its state is ended with exit code {code}") })
+    let evidence = format!("its state is ended with exit code {code}");
+    Ok(finished.map(|since| Proof { since, evidence }))
+}
+
+/// Whether the last that was told of a replica is its death.
+fn told_dead(replica: &Replica, recorder: &Recorder) -> Option<Proof> {
+    recorder.read(|record| {
+        let events = record.container_events.iter().filter(|told| {
+            told.replica == *replica && ["start", "die"].contains(&told.action.as_str())
+        });
+        let last = events.max_by_key(|told| told.happened).filter(|told| told.action == "die")?;
+        let code =
+            last.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
+        Some(Proof { since: last.happened, evidence: format!("die event{code}") })
+    })
 }
 
 fn running(state: &ContainerState, recorder: &Recorder) -> Option<Proof> {

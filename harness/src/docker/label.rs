@@ -25,8 +25,6 @@ pub const KEPT: &str = "chaos.kept";
 pub const OWNER: &str = "chaos.owner";
 /// `true` protects an object from us.
 pub const SKIP: &str = "chaos.skip";
-/// Content hash, on images that are built here.
-pub const CONTENT: &str = "chaos.content";
 
 /// Labels of one object.
 pub type Labels = HashMap<String, String>;

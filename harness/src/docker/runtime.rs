@@ -1,6 +1,7 @@
 //! The port of the engine to containers, by Docker.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +17,10 @@ use super::connection::Daemon;
 use super::container::RunContext;
 use super::error::DockerError;
 use super::find::containers_of;
+use super::image::pinned;
 use super::object::{list_objects, remove_objects};
 use super::provision::{CONCURRENT, Held, Provisioning, unknown};
-use super::{action, check, event, label, logs, pinned, usage};
+use super::{action, check, event, label, logs, usage};
 use crate::owner::Owner;
 use crate::port::{Deployment, Identity, PortError, Proof, Runtime};
 use crate::recorder::{Recorder, wall_clock};
@@ -205,11 +207,17 @@ fn published(containers: &BTreeMap<Replica, Held>) -> BTreeMap<(Replica, u16), u
     containers.iter().flat_map(ports).collect()
 }
 
-/// The environment of this process, as Compose has it, and what the plan decides.
+/// The environment of this process, which Compose fills variables from.
+pub(super) fn environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// The environment, and what the plan decides.
 fn variables(plan: &Plan) -> Result<BTreeMap<String, String>, DockerError> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let mut variables: BTreeMap<String, String> = environment.collect();
+    let mut variables = environment();
     variables.insert(PASSWORD.to_owned(), password()?);
     variables.insert("MODE".to_owned(), plan.mode.clone());
     variables.insert("SAFEGUARDS_OFF".to_owned(), plan.safeguards_off.join(","));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::Docker;
+use chaos_harness::docker::image::ensure_base;
 use chaos_harness::docker::{Daemon, DockerRuntime, connect};
 use chaos_harness::port::{Identity, Runtime};
 use chaos_harness::recorder::{Recorder, wall_clock};
@@ -28,8 +29,8 @@ pub(crate) async fn daemon() -> Daemon {
     let daemon = connect(false).await.expect("these tests need a Docker daemon");
     IMAGES
         .get_or_init(|| async {
-            let found = client().inspect_image(IMAGE).await;
-            found.expect("the base image is there");
+            let told = |image: &str, line: &str| eprintln!("{image}: {line}");
+            ensure_base(&daemon, IMAGE, &told).await.expect("the base image can be had");
         })
         .await;
     daemon

@@ -1,6 +1,8 @@
 //! The container runtime on a real daemon. These tests fail where there is none: they are the proof
 //! that containers are made, killed, watched and removed as said.
 
+mod cleaning;
 mod fixture;
+mod images;
 mod lifecycle;
 mod trouble;

@@ -3,7 +3,7 @@
 use chaos_harness::port::Runtime;
 use chaos_scenarios::target::Component;
 
-use crate::fixture::{Standing, component, objects, plan, target_of};
+use crate::fixture::{Standing, client, component, objects, plan, replica, target_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_container_that_dies_at_its_start_is_told_with_its_last_words() {
@@ -42,5 +42,36 @@ async fn an_image_that_is_not_there_is_named_and_nothing_is_made() {
     let error = told.expect_err("there is no such image").to_string();
     assert!(error.contains("chaos-test/absent:1"), "{error}");
     assert_eq!(objects(&identity.run).await, Vec::<String>::new());
+    standing.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_somebody_takes_meanwhile_is_replaced() {
+    let standing = Standing::new().await;
+    let Standing { runtime, recorder, identity } = &standing;
+    let first = component("first", &["sleep", "600"]);
+    let second = Component {
+        ports: vec![8080],
+        depends_on: vec!["first".to_owned()],
+        ..component("second", &["sleep", "600"])
+    };
+    let second_replica = replica("second", 1);
+    // Its port is chosen before `first` starts: time enough to take it.
+    let thief = tokio::spawn({
+        let (recorder, second) = (recorder.clone(), second_replica.clone());
+        async move {
+            let name = recorder.until(|record| record.containers.get(&second).cloned()).await;
+            let inspected = client().inspect_container(&name, None).await.expect("it is made");
+            let bindings = inspected.host_config.and_then(|host| host.port_bindings);
+            let bound = bindings.expect("given").remove("8080/tcp").flatten().expect("bound");
+            let port: u16 = bound[0].host_port.as_deref().expect("a port").parse().expect("one");
+            (port, std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is free"))
+        }
+    });
+    let plan = plan(target_of(vec![first, second]));
+    let deployment = runtime.provision(&plan, identity, recorder).await.expect("it stands");
+    let (taken, _listener) = thief.await.expect("it was taken");
+    let given = deployment.ports[&(second_replica, 8080)];
+    assert_ne!(given, taken);
     standing.end().await;
 }

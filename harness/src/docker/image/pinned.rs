@@ -7,12 +7,13 @@ use bollard::models::ImageInspect;
 use chaos_scenarios::target::Target;
 use futures::future::try_join_all;
 
-use super::connection::Daemon;
-use super::container::RunContext;
-use super::error::{DockerError, classify, status};
+use super::context;
+use crate::docker::connection::Daemon;
+use crate::docker::container::RunContext;
+use crate::docker::error::{DockerError, classify, status};
 
 /// Reference → content tag, or id where there is none. Every image must be there already.
-pub(super) async fn images(
+pub(in crate::docker) async fn images(
     daemon: &Daemon,
     context: &RunContext,
     target: &Target,
@@ -31,7 +32,7 @@ pub(super) async fn images(
 }
 
 /// The image references of a target, with variables filled in.
-pub(super) fn references(
+pub(in crate::docker) fn references(
     context: &RunContext,
     target: &Target,
 ) -> Result<BTreeSet<String>, DockerError> {
@@ -41,7 +42,7 @@ pub(super) fn references(
 }
 
 /// The local image of a reference.
-pub(super) async fn inspect(
+pub(in crate::docker) async fn inspect(
     daemon: &Daemon,
     reference: &str,
 ) -> Result<Option<ImageInspect>, DockerError> {
@@ -52,11 +53,9 @@ pub(super) async fn inspect(
     }
 }
 
-/// The tag of an image that we built which names its content.
+/// The tag of an image that names its content, as those have that are built here.
 fn content_tag(image: &ImageInspect, reference: &str) -> Option<String> {
-    let labels = image.config.as_ref()?.labels.as_ref()?;
-    let content = labels.get(super::label::CONTENT)?;
     let name = reference.split(':').next()?;
-    let tag = format!("{name}:{content}");
-    image.repo_tags.as_ref()?.contains(&tag).then_some(tag)
+    let tags = image.repo_tags.as_ref()?;
+    tags.iter().find(|tag| context::is_content_tag(tag, name)).cloned()
 }
