@@ -6,6 +6,7 @@ pub mod clean;
 pub mod docker;
 pub mod doctor;
 pub mod folder;
+pub mod load;
 pub mod lock;
 pub mod owner;
 pub mod port;

@@ -100,6 +100,9 @@ pub trait Load: Send {
     /// Stops new arrivals, waits for open requests (bounded by the timeout), flushes everything to
     /// the recorder and the ledger. Requests that are still open count as unknown.
     fn stop(self) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Ledgered orders that are sent and not yet answered or given up.
+    fn orders_in_flight(&self) -> u64;
 }
 
 /// The load generator, as the engine needs it.
