@@ -5,6 +5,8 @@
 //! be judged and rendered again, anywhere, to the same bytes.
 
 pub mod chart;
+#[cfg(test)]
+mod fabricated;
 pub mod judge;
 pub mod measure;
 pub mod reconcile;

@@ -213,10 +213,10 @@ impl Step {
     /// be requests whose due times are not stored: they are taken as evenly spaced.
     fn good_after_bad(&self) -> Option<Moment> {
         let (bad, good) = (self.last_bad?, self.last_good?);
-        if good <= bad {
+        if good < bad {
             return None;
         }
-        let first = self.first_good.filter(|first| *first > bad);
+        let first = self.first_good.filter(|first| *first >= bad);
         first.or_else(|| Some(bad.plus(WINDOW_MICROS / self.due.max(1)).min(good)))
     }
 

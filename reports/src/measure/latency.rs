@@ -4,7 +4,7 @@ use crate::judge::Value;
 use crate::record::run_record::RunRecord;
 use crate::statistics::Histogram;
 
-use super::tally::{windows, windows_within};
+use super::tally::{flying, windows, windows_within};
 use super::times::{self, Stretch};
 use super::{absent, headline};
 
@@ -18,25 +18,29 @@ pub(super) fn percentile(record: &RunRecord, stretch: Option<Stretch>, q: f64) -
     }
 }
 
-/// Response times of a class over a stretch, microseconds.
-pub(super) fn merged(record: &RunRecord, class: &str, stretch: Stretch) -> Histogram {
+/// Response times of a class over a stretch, microseconds. Requests that were in flight when the
+/// fault struck belong to a stretch that begins with the fault, and not to one that ends before it.
+fn merged(record: &RunRecord, class: &str, stretch: Stretch) -> Histogram {
+    let all = windows(record, class);
+    let within = windows_within(all, stretch);
     let mut histogram = Histogram::default();
-    for window in windows_within(windows(record, class), stretch) {
-        histogram.merge(&window.latencies);
+    within.iter().for_each(|window| histogram.merge(&window.latencies));
+    match times::felt(record) {
+        Some(felt) if felt == stretch.from => {
+            let before = &all[..all.partition_point(|window| window.end() <= felt)];
+            flying(before, felt).for_each(|late| histogram.add(late.end.0 - late.due.0, 1));
+        }
+        Some(felt) if felt >= stretch.until => {
+            flying(within, felt).for_each(|late| histogram.remove_nearest(late.end.0 - late.due.0));
+        }
+        _ => {}
     }
     histogram
 }
 
-/// The 95th percentile over the baseline without the requests that were in flight when the fault
-/// struck, microseconds.
+/// The 95th percentile over the baseline, microseconds.
 pub(super) fn baseline_p95(record: &RunRecord, class: &str) -> Option<u64> {
     let stretch = times::baseline(record)?;
-    let mut histogram = merged(record, class, stretch);
-    if let Some(struck) = times::felt(record) {
-        let within = windows_within(windows(record, class), stretch);
-        let late = within.iter().flat_map(|window| &window.late);
-        late.filter(|late| late.due < struck && late.end > struck)
-            .for_each(|late| histogram.remove_nearest(late.end.0 - late.due.0));
-    }
-    histogram.quantile(0.95)
+    let stretch = times::felt(record).map_or(stretch, |felt| stretch.until(felt));
+    merged(record, class, stretch).quantile(0.95)
 }

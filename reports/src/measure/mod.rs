@@ -13,6 +13,8 @@ mod loss;
 mod pending;
 pub mod recovery;
 pub mod tally;
+#[cfg(test)]
+mod tests;
 pub mod times;
 
 use chaos_scenarios::measure::{Fate, Measure};

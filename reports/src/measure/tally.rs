@@ -1,10 +1,10 @@
 //! Requests of one class, counted over a stretch of a run. Windows are 100 ms long and a stretch may
-//! begin anywhere, so windows at its edges are split: bad requests by their due times, the others
-//! evenly.
+//! begin anywhere, so windows at its edges are split: their good and bad requests are taken as evenly
+//! spaced between the first and the last of their kind, whose due times are stored.
 
 use crate::record::Moment;
 use crate::record::run_record::RunRecord;
-use crate::record::window::{WINDOW_MICROS, Window};
+use crate::record::window::{Late, WINDOW_MICROS, Window};
 
 use super::times::{self, Stretch};
 
@@ -55,13 +55,14 @@ pub(super) fn windows_within(windows: &[Window], stretch: Stretch) -> &[Window] 
     &windows[first..last.max(first)]
 }
 
-/// Requests of a class in a stretch: where it begins with the fault, also those in flight then.
+/// Requests of a class in a stretch. Those that were in flight when the fault struck belong to a
+/// stretch that begins with the fault, and not to one that ends before it.
 pub fn within(record: &RunRecord, class: &str, stretch: Stretch) -> Tally {
     let windows = windows(record, class);
-    if times::felt(record) == Some(stretch.from) {
-        struck_within(windows, stretch)
-    } else {
-        due_within(windows, stretch)
+    match times::felt(record) {
+        Some(felt) if felt == stretch.from => struck_within(windows, stretch),
+        Some(felt) if felt >= stretch.until => before_fault(windows, stretch, felt),
+        _ => due_within(windows, stretch),
     }
 }
 
@@ -80,21 +81,31 @@ pub(super) fn struck_within(windows: &[Window], stretch: Stretch) -> Tally {
 
 /// Requests that were due in a stretch before a fault, without those that were in flight when it
 /// struck.
-fn before_fault(windows: &[Window], stretch: Stretch, struck: Option<Moment>) -> Tally {
+fn before_fault(windows: &[Window], stretch: Stretch, struck: Moment) -> Tally {
+    let certain = stretch.until(doubtful(struck));
     let mut tally = due_within(windows, stretch);
-    if let Some(struck) = struck {
-        let cut = stretch.until(doubtful(struck));
-        let late = windows_within(windows, cut).iter().flat_map(|window| &window.late);
-        let late = late.filter(|late| cut.contains(late.due) && late.end > struck);
-        late.for_each(|late| tally.remove(one(late.good)));
-    }
+    let late = flying(windows_within(windows, stretch), struck);
+    late.filter(
+        |late| if late.good { stretch.contains(late.due) } else { certain.contains(late.due) },
+    )
+    .for_each(|late| tally.remove(one(late.good)));
+    let doubtful = Stretch::new(certain.until, stretch.until);
+    let bad = windows_within(windows, doubtful).iter().map(|window| bad_within(window, doubtful));
+    tally.remove(Tally { due: bad.sum(), ..Tally::default() });
     tally
 }
 
-/// The class that headlines compare, over the baseline.
+/// Late requests that were in flight when the fault struck.
+pub(super) fn flying(windows: &[Window], struck: Moment) -> impl Iterator<Item = &Late> {
+    let late = windows.iter().flat_map(|window| &window.late);
+    late.filter(move |late| late.due < struck && late.end > struck)
+}
+
+/// Requests of a class over the baseline.
 pub fn baseline(record: &RunRecord, class: &str) -> Option<Tally> {
     let stretch = times::baseline(record)?;
-    Some(before_fault(windows(record, class), stretch, times::felt(record)))
+    let stretch = times::felt(record).map_or(stretch, |felt| stretch.until(felt));
+    Some(within(record, class, stretch))
 }
 
 /// A bad request that was due less than a window before the fault ended at an unknown moment of
@@ -113,34 +124,44 @@ fn sum(windows: &[Window], stretch: Stretch, bad_from: Moment) -> Tally {
 }
 
 /// What of a window lies in a stretch; its bad requests may have a stretch of their own.
-fn part(window: &Window, stretch: Stretch, bad: Stretch) -> Tally {
-    let bad = bad_within(window, bad);
-    let good = split(window.good, share_within(window, stretch));
-    let acknowledged = split(window.acknowledged, share_within(window, stretch));
-    let due = good + bad;
-    Tally { due, good, acknowledged: acknowledged.min(due) }
+fn part(window: &Window, stretch: Stretch, bad_stretch: Stretch) -> Tally {
+    let good = spaced(window.good, window.first_good, window.last_good, stretch);
+    let bad = bad_within(window, bad_stretch);
+    // Whoever is served well is acknowledged first.
+    let of_good = window.acknowledged.min(window.good);
+    let of_bad = window.acknowledged - of_good;
+    let acknowledged = scaled(of_good, good, window.good) + scaled(of_bad, bad, window.bad());
+    Tally { due: good + bad, good, acknowledged }
 }
 
 /// How many bad requests of a window were due in a stretch.
 pub(super) fn bad_within(window: &Window, stretch: Stretch) -> u64 {
-    let (Some(first), Some(last)) = (window.first_bad, window.last_bad) else { return 0 };
-    match (stretch.contains(first), stretch.contains(last)) {
-        (true, true) => u64::from(window.bad()),
-        _ if last < stretch.from || first >= stretch.until => 0,
-        (first_in, last_in) => {
-            let known = u64::from(first_in) + u64::from(last_in);
-            split(window.bad(), share_within(window, stretch)).clamp(known, u64::from(window.bad()))
-        }
+    spaced(window.bad(), window.first_bad, window.last_bad, stretch)
+}
+
+/// How many of `count` requests, evenly spaced from the first to the last, were due in a stretch.
+fn spaced(count: u32, first: Option<Moment>, last: Option<Moment>, stretch: Stretch) -> u64 {
+    let (Some(first), Some(last)) = (first, last) else { return 0 };
+    if stretch.contains(first) && stretch.contains(last) {
+        return u64::from(count);
     }
+    let gaps = u64::from(count.saturating_sub(1)).max(1);
+    let due = |n: u64| first.plus((last.0.saturating_sub(first.0) * n).div_ceil(gaps));
+    (0..u64::from(count)).filter(|n| stretch.contains(due(*n))).count() as u64
+}
+
+/// `count × part / whole`, rounded.
+fn scaled(count: u32, part: u64, whole: u32) -> u64 {
+    let whole = u64::from(whole).max(1);
+    (u64::from(count) * part + whole / 2) / whole
 }
 
 /// Good requests that were due before the fault and ended after it, and bad ones from windows
 /// before the doubtful ones.
 pub(super) fn in_flight(windows: &[Window], struck: Moment) -> Tally {
     let before = windows.partition_point(|window| window.start() < struck);
-    let late = windows[..before].iter().flat_map(|window| &window.late);
     let mut tally = Tally::default();
-    late.filter(|late| late.due < struck && late.end > struck)
+    flying(&windows[..before], struck)
         .filter(|late| late.good || late.due < doubtful(struck))
         .for_each(|late| tally.add(one(late.good)));
     tally
@@ -148,16 +169,4 @@ pub(super) fn in_flight(windows: &[Window], struck: Moment) -> Tally {
 
 fn one(good: bool) -> Tally {
     Tally { due: 1, good: u64::from(good), acknowledged: u64::from(good) }
-}
-
-fn share_within(window: &Window, stretch: Stretch) -> f64 {
-    let from = window.start().max(stretch.from);
-    let until = window.end().min(stretch.until);
-    until.seconds_since(from).max(0.0) * 1e6 / WINDOW_MICROS as f64
-}
-
-fn split(count: u32, share: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a u32")]
-    let part = (f64::from(count) * share).round() as u64;
-    part
 }
