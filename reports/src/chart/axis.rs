@@ -95,7 +95,10 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_few() {
-        assert_eq!(Axis::exact(-20.0, 63.0, 9).ticks, [-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0]);
+        assert_eq!(
+            Axis::exact(-20.0, 63.0, 9).ticks,
+            [-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0]
+        );
         assert_eq!(Axis::from_zero(97.0, 4).ticks, [0.0, 50.0, 100.0]);
         assert_eq!(Axis::from_zero(0.0, 4).ticks, [0.0, 0.5, 1.0]);
     }

@@ -135,7 +135,8 @@ impl Lane {
         let mut rows = Vec::with_capacity(self.marks.len());
         for mark in &self.marks {
             let (from, to) = word_extent(mark);
-            let free = |row: &Vec<(f64, f64)>| row.iter().all(|other| to < other.0 || from > other.1);
+            let free =
+                |row: &Vec<(f64, f64)>| row.iter().all(|other| to < other.0 || from > other.1);
             let row = ends.iter().position(free).unwrap_or(ends.len());
             if row == ends.len() {
                 ends.push(Vec::new());

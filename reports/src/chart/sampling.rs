@@ -54,7 +54,8 @@ impl Steps {
         let most = JOINED[JOINED.len() - 1];
         // A very low rate never fills a step; half a second is then fine enough to see something.
         let joined = JOINED.into_iter().find(fits).unwrap_or(most);
-        let joined = if joined > 10 { JOINED.into_iter().skip(2).find(few).unwrap_or(most) } else { joined };
+        let joined =
+            if joined > 10 { JOINED.into_iter().skip(2).find(few).unwrap_or(most) } else { joined };
         let step = length(joined);
         let (before, after) = (whole(-from / step), whole(to / step));
         Self { joined, before, count: before + after }
@@ -197,8 +198,7 @@ mod tests {
     #[test]
     fn windows_are_added_up_and_none_is_dropped() {
         let steps = Steps { joined: 5, before: 2, count: 4 };
-        let samples =
-            Samples::take(&record(0..20), "order", steps, Moment(1_000_000), Moment(0));
+        let samples = Samples::take(&record(0..20), "order", steps, Moment(1_000_000), Moment(0));
         assert_eq!(samples.due, [Some(50); 4]);
         assert_eq!(samples.good, [Some(45); 4]);
         assert_eq!(samples.p99[0], Some(5_000));

@@ -177,7 +177,8 @@ fn faults(placed: &[Placed]) -> Vec<(f64, f64)> {
 }
 
 fn rules(placed: &[Placed]) -> Vec<f64> {
-    let mut rules: Vec<f64> = faults(placed).into_iter().flat_map(|(from, to)| [from, to]).collect();
+    let mut rules: Vec<f64> =
+        faults(placed).into_iter().flat_map(|(from, to)| [from, to]).collect();
     for run in placed.iter().filter(|run| run.run.judgement.marks.impact.is_some()) {
         rules.extend(run.run.judgement.marks.recovered.map(|at| run.seconds(at)));
     }
@@ -288,7 +289,8 @@ fn rates(placed: &[Placed], samples: &[Samples], class: &str, step: f64) -> Pane
     let per_second = |values: &[Option<u64>]| -> Vec<Option<f64>> {
         values.iter().map(|value| value.map(|count| count as f64 / step)).collect()
     };
-    let line = |style, role, values| Line { style, role, values: per_second(values), filled: false };
+    let line =
+        |style, role, values| Line { style, role, values: per_second(values), filled: false };
     let due = placed.iter().zip(samples).map(|(run, of)| line(run.style, "due", &of.due));
     let good = placed.iter().zip(samples).map(|(run, of)| line(run.style, "good", &of.good));
     let lines: Vec<Line> = due.chain(good).collect();

@@ -39,7 +39,8 @@ pub(super) fn circumstance(scenario: &ScenarioView) -> Option<String> {
 }
 
 fn is_faulted(run: &RunReport) -> bool {
-    run.plan.kind == RunKind::Fault && run.record.plan().is_some_and(|plan| !plan.timeline.is_empty())
+    run.plan.kind == RunKind::Fault
+        && run.record.plan().is_some_and(|plan| !plan.timeline.is_empty())
 }
 
 fn describe(fault: &PlannedFault) -> String {
@@ -98,7 +99,9 @@ fn nothing_to_tell(runs: &[&RunReport]) -> Option<String> {
         Verdict::Error => "could not be measured",
         Verdict::Interrupted => "was interrupted",
         Verdict::Aborted => "was stopped early",
-        Verdict::Inconclusive if run.judgement.measures.is_empty() => "could not be put to the test",
+        Verdict::Inconclusive if run.judgement.measures.is_empty() => {
+            "could not be put to the test"
+        }
         _ => return None,
     };
     let reason = run.judgement.reasons.first();
@@ -158,7 +161,10 @@ fn recovered(runs: &[&RunReport]) -> Option<String> {
             ),
             _ => {
                 let value = figure(&Measure::Recovery, runs)?;
-                format!("its users were served again {} after the fault", text(&Measure::Recovery, &value))
+                format!(
+                    "its users were served again {} after the fault",
+                    text(&Measure::Recovery, &value)
+                )
             }
         },
         bound => format!("its users were not served again within {}", limit(&bound)),
@@ -191,7 +197,8 @@ fn caught_up(runs: &[&RunReport]) -> Option<String> {
 
 /// What became of the orders, over all runs: one lost order in one repeat counts.
 fn safety(runs: &[&RunReport]) -> Option<String> {
-    let judged: Vec<_> = runs.iter().filter_map(|run| run.judgement.reconciliation.as_ref()).collect();
+    let judged: Vec<_> =
+        runs.iter().filter_map(|run| run.judgement.reconciliation.as_ref()).collect();
     if judged.is_empty() {
         return None;
     }
@@ -200,14 +207,19 @@ fn safety(runs: &[&RunReport]) -> Option<String> {
     let found: Vec<String> = Fate::SAFETY
         .into_iter()
         .filter(|fate| sum(*fate) > 0)
-        .map(|fate| format!("{} {}", value::number(sum(fate) as f64, Measure::Sent.unit()), fate.name()))
+        .map(|fate| {
+            format!("{} {}", value::number(sum(fate) as f64, Measure::Sent.unit()), fate.name())
+        })
         .collect();
     let mut words = match found.as_slice() {
         [] => "nothing was lost or duplicated".to_owned(),
         some => format!("of its orders {}", some.join(", ")),
     };
     if unverified > 0 {
-        words = format!("{} could not be verified", counted(usize::try_from(unverified).unwrap_or(0), "order"));
+        words = format!(
+            "{} could not be verified",
+            counted(usize::try_from(unverified).unwrap_or(0), "order")
+        );
     }
     Some(words)
 }

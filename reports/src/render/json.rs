@@ -11,7 +11,9 @@ use super::value::unit_name;
 use super::{Artifact, RenderError};
 use crate::chart::sampling::percentile;
 use crate::judge::report::{Cell, ExperimentReport, RunReport};
-use crate::judge::{ExpectationResult, Flag, InvariantResult, Marks, Reconciliation, Value, Verdict};
+use crate::judge::{
+    ExpectationResult, Flag, InvariantResult, Marks, Reconciliation, Value, Verdict,
+};
 use crate::record::event::Host;
 use crate::record::run_record::PendingSample;
 use crate::record::window::{WINDOW_MICROS, Window};

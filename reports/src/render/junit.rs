@@ -75,7 +75,8 @@ fn skipped(cell: &Cell) -> Option<TestCase> {
 
 fn cases(run: &RunReport) -> Vec<TestCase> {
     let asked = run.judgement.expectations.iter().map(|result| {
-        let mut case = TestCase::new(case_name(run, &result.expectation.to_string()), status(result));
+        let mut case =
+            TestCase::new(case_name(run, &result.expectation.to_string()), status(result));
         case.set_classname(run.plan.scenario.as_str());
         case
     });

@@ -113,7 +113,12 @@ fn matrix_rows(scenario: &ScenarioView, cell: &CellView) -> String {
     text
 }
 
-fn matrix_row(scenario: &ScenarioView, name: &str, verdict: Verdict, runs: &[&RunReport]) -> String {
+fn matrix_row(
+    scenario: &ScenarioView,
+    name: &str,
+    verdict: Verdict,
+    runs: &[&RunReport],
+) -> String {
     let (scenario, name) = (plain(scenario.name), plain(name));
     let mut row = format!("| {scenario} | {name} | {} {} |", sign(verdict), verdict.name());
     for (_, measure) in &COLUMNS {

@@ -75,9 +75,10 @@ impl<'a> ScenarioView<'a> {
     /// Every run, with the name of its target: those with faults first, then the controls.
     pub(super) fn runs(&self) -> Vec<(String, &'a RunReport)> {
         let faulted = self.cells.iter().flat_map(|cell| named(&cell.name, &cell.runs));
-        let controls = self.cells.iter().flat_map(|cell| {
-            cell.control.into_iter().map(|run| (cell.name.clone(), run))
-        });
+        let controls = self
+            .cells
+            .iter()
+            .flat_map(|cell| cell.control.into_iter().map(|run| (cell.name.clone(), run)));
         faulted.chain(controls).collect()
     }
 
@@ -202,8 +203,10 @@ pub(super) fn seconds_of(run: &RunReport) -> impl Fn(Moment) -> String + use<> {
 
 /// A wall clock in microseconds since 1970 as people read it, in UTC.
 pub(super) fn clock(micros: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(micros)
-        .map_or_else(|| "unknown".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    chrono::DateTime::from_timestamp_micros(micros).map_or_else(
+        || "unknown".to_owned(),
+        |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
 }
 
 /// A name as part of a file's name and of an anchor: letters, digits and `-`.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use chaos_reports::judge::report::{ExperimentHeader, ExperimentReport, PlanSummary, RunReport};
 use chaos_reports::judge::{
-    ExpectationResult, Flag, InvariantResult, Judgement, Marks, OrderEvidence, Reconciliation, Value,
-    Verdict, judge,
+    ExpectationResult, Flag, InvariantResult, Judgement, Marks, OrderEvidence, Reconciliation,
+    Value, Verdict, judge,
 };
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::{Ending, Host, Phase};
@@ -27,7 +27,8 @@ use chaos_scenarios::target::{Component, Endpoint, Role, Target};
 use chaos_scenarios::workload::{Arrival, Expected, Stage, builtin};
 
 /// A text that would do harm if a report took it for markup.
-pub(crate) const HOSTILE: &str = "</script><script>alert('x')</script>|`*_[x](http://evil.example)\"'&";
+pub(crate) const HOSTILE: &str =
+    "</script><script>alert('x')</script>|`*_[x](http://evil.example)\"'&";
 
 const SEED: u64 = 0x5eed;
 const STARTED: i64 = 1_760_000_000_000_000;
@@ -337,7 +338,8 @@ fn record(story: &Story, plan: &Plan) -> RunRecord {
         (Phase::Audit, END + 2.3, END + 2.6),
         (Phase::Dismantle, END + 2.6, END + 4.7),
     ];
-    let phase = |(phase, start, end)| PhaseSpan { phase, start: moment(start), end: Some(moment(end)) };
+    let phase =
+        |(phase, start, end)| PhaseSpan { phase, start: moment(start), end: Some(moment(end)) };
     let mut record = RunRecord {
         run: format!("{}-{}", story.scenario, story.target),
         experiment: "0199c0de".to_owned(),
@@ -372,8 +374,7 @@ fn events(story: &Story, record: &mut RunRecord) {
         happened: moment(at),
         exit_code,
     };
-    record.container_events =
-        vec![event("die", felt, Some(137)), event("start", healed, None)];
+    record.container_events = vec![event("die", felt, Some(137)), event("start", healed, None)];
     record.readiness = vec![ReadinessChange {
         at: moment(healed + 4.2),
         replica: replica(story.component),
@@ -399,8 +400,11 @@ fn events(story: &Story, record: &mut RunRecord) {
 
 fn windows(story: &Story) -> BTreeMap<String, Vec<Window>> {
     let mut classes = BTreeMap::new();
-    for (class, per_window, factor) in [("browse", 6.0, 0.25), ("order", 2.5, 1.0), ("status", 1.5, 0.4)] {
-        let mut random = Random::stream(SEED, &format!("{}{}{class}", story.scenario, story.target));
+    for (class, per_window, factor) in
+        [("browse", 6.0, 0.25), ("order", 2.5, 1.0), ("status", 1.5, 0.4)]
+    {
+        let mut random =
+            Random::stream(SEED, &format!("{}{}{class}", story.scenario, story.target));
         let span = 89..(END * 10.0) as u64;
         let of = span.map(|index| window(story, class, index, per_window, factor, &mut random));
         classes.insert(class.to_owned(), of.collect());
@@ -510,15 +514,20 @@ fn judgement(story: &Story, record: &RunRecord) -> Judgement {
     let measures = measures(story);
     let expectations: Vec<ExpectationResult> = match story.kind {
         RunKind::Control => Vec::new(),
-        RunKind::Fault => {
-            expectations(story).into_iter().map(|expectation| result(expectation, &measures)).collect()
-        }
+        RunKind::Fault => expectations(story)
+            .into_iter()
+            .map(|expectation| result(expectation, &measures))
+            .collect(),
     };
     let unmet = expectations.iter().any(|result| result.held == Some(false));
     Judgement {
         verdict: if unmet { Verdict::Deviated } else { Verdict::Held },
         flags: Vec::new(),
-        reasons: expectations.iter().filter(|result| result.held == Some(false)).map(reason).collect(),
+        reasons: expectations
+            .iter()
+            .filter(|result| result.held == Some(false))
+            .map(reason)
+            .collect(),
         reconciliation: Some(reconciliation(story)),
         invariants: invariants(story),
         hypothesis: vec![result(expect(Measure::P95, Operator::Less, 0.5), &measures)],
@@ -572,7 +581,8 @@ fn result(expectation: Expectation, measures: &BTreeMap<Measure, Value>) -> Expe
         Value::Absent(_) => None,
     };
     // The age of the oldest lost order is not asked where nothing was lost.
-    let held = if expectation.measure == Measure::Rpo && held.is_none() { Some(true) } else { held };
+    let held =
+        if expectation.measure == Measure::Rpo && held.is_none() { Some(true) } else { held };
     ExpectationResult { expectation, observed, held }
 }
 
@@ -607,7 +617,10 @@ fn measures(story: &Story) -> BTreeMap<Measure, Value> {
         put(Measure::RecoveryFull, full);
         put(Measure::Restart, Value::Exact(4.2));
         put(Measure::LostRequests, Value::Exact(if story.impact.is_some() { 282.0 } else { 0.0 }));
-        put(Measure::ResilienceLoss, Value::Exact(if story.impact.is_some() { 1127.4 } else { 0.0 }));
+        put(
+            Measure::ResilienceLoss,
+            Value::Exact(if story.impact.is_some() { 1127.4 } else { 0.0 }),
+        );
     }
     let why = "no acknowledged order was lost".to_owned();
     put(Measure::Rpo, if story.lost > 0 { Value::Exact(0.42) } else { Value::Absent(why) });
@@ -623,7 +636,14 @@ fn reconciliation(story: &Story) -> Reconciliation {
         cells.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
     };
     let matrix = BTreeMap::from([
-        ("ok-accepted".to_owned(), row(&[("completed", 1_275 - story.lost), ("absent", story.lost), ("rejected-as-expected", 91)])),
+        (
+            "ok-accepted".to_owned(),
+            row(&[
+                ("completed", 1_275 - story.lost),
+                ("absent", story.lost),
+                ("rejected-as-expected", 91),
+            ]),
+        ),
         ("unknown".to_owned(), row(&[("completed", 3), ("absent", 9)])),
     ]);
     Reconciliation { sent: 1_378, fates, matrix, effects_judged: true }
@@ -645,7 +665,12 @@ fn invariants(story: &Story) -> Vec<InvariantResult> {
             Some(!lost),
             if lost { &["SKU-7: 9 997 + 0 + 2 ≠ 10 000", HOSTILE] } else { &[] },
         ),
-        invariant("I13", "no order changes after its final state", None, &["no versions in the audit"]),
+        invariant(
+            "I13",
+            "no order changes after its final state",
+            None,
+            &["no versions in the audit"],
+        ),
     ]
 }
 

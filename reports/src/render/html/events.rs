@@ -64,7 +64,8 @@ fn happenings(run: &RunReport) -> Vec<Happening> {
         add(*at, "note", text.clone());
     }
     for fault in record.faults.values() {
-        let title = record.planned_fault(fault.id).map_or("fault", |planned| planned.title.as_str());
+        let title =
+            record.planned_fault(fault.id).map_or("fault", |planned| planned.title.as_str());
         for (at, text) in of_fault(fault, title) {
             add(at, "fault", text);
         }
@@ -77,7 +78,11 @@ fn happenings(run: &RunReport) -> Vec<Happening> {
 }
 
 fn of_fault(fault: &FaultRecord, title: &str) -> Vec<(Moment, String)> {
-    let proof = if fault.evidence.is_empty() { String::new() } else { format!(" ({})", fault.evidence.join("; ")) };
+    let proof = if fault.evidence.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", fault.evidence.join("; "))
+    };
     let steps = [
         (fault.armed, format!("{title}: its undo is on disk")),
         (fault.injected, format!("{title}: injected")),

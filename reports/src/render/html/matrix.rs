@@ -117,8 +117,8 @@ fn draw(row: &Row) -> Markup {
 
 fn field(measure: &Measure, runs: &[&RunReport]) -> Markup {
     let figure = Figure::of(measure, runs);
-    let harm = matches!(measure, Measure::Fate(_))
-        && runs.iter().any(|run| is_above_zero(measure, run));
+    let harm =
+        matches!(measure, Measure::Fate(_)) && runs.iter().any(|run| is_above_zero(measure, run));
     let order = figure.order();
     let key = if order < f64::MAX { order.to_string() } else { "9e99".to_owned() };
     html! {

@@ -13,13 +13,34 @@ use crate::render::view::{ScenarioView, target_name};
 
 /// What a reader must know to read the figures.
 const DEFINITIONS: [(&str, &str); 7] = [
-    ("due", "Arrivals follow the plan, never the answers. A request counts where it was due, and its response time runs from then, so that a slow system cannot hide its waiting users."),
-    ("good", "The expected answer within the latency bound of its class. A timeout is a bad request with the timeout as its response time."),
-    ("felt, healed", "Felt is the earliest evidence that the fault acts, healed the earliest that its undo acts: Docker's own events, mapped to the clock of the harness."),
-    ("recovered", "The first request of the first 5 s in which every second is in band: at least 99 % good, and p95 at most 1.5 times the baseline's or 50 ms above it."),
-    ("all work done", "The last time that pending work or the completion of orders was outside its usual range. Where orders are accepted first and worked on later, recovery alone misleads."),
-    ("completed", "In the expected final state within 5 s of the due time. What is accepted and not completed in time is the price of working later."),
-    ("fates", "Every ledgered order is set against the final state of all components, read after the load has ended and pending work was waited for."),
+    (
+        "due",
+        "Arrivals follow the plan, never the answers. A request counts where it was due, and its response time runs from then, so that a slow system cannot hide its waiting users.",
+    ),
+    (
+        "good",
+        "The expected answer within the latency bound of its class. A timeout is a bad request with the timeout as its response time.",
+    ),
+    (
+        "felt, healed",
+        "Felt is the earliest evidence that the fault acts, healed the earliest that its undo acts: Docker's own events, mapped to the clock of the harness.",
+    ),
+    (
+        "recovered",
+        "The first request of the first 5 s in which every second is in band: at least 99 % good, and p95 at most 1.5 times the baseline's or 50 ms above it.",
+    ),
+    (
+        "all work done",
+        "The last time that pending work or the completion of orders was outside its usual range. Where orders are accepted first and worked on later, recovery alone misleads.",
+    ),
+    (
+        "completed",
+        "In the expected final state within 5 s of the due time. What is accepted and not completed in time is the price of working later.",
+    ),
+    (
+        "fates",
+        "Every ledgered order is set against the final state of all components, read after the load has ended and pending work was waited for.",
+    ),
 ];
 
 /// What the study does not show.
