@@ -49,6 +49,8 @@ pub struct Mark {
     pub sign: char,
     /// The word and its time.
     pub text: String,
+    /// What else is to be said where there is room.
+    pub detail: String,
 }
 
 /// A phase of the run.
@@ -79,24 +81,28 @@ pub struct Lane {
     pub marks: Vec<Mark>,
 }
 
-/// Narrowest plot, in pixels, for which words are kept apart.
-const NARROWEST: f64 = 400.0;
+/// Narrowest plot, in pixels, for which words are kept apart at their full size; narrower pages
+/// write them smaller.
+const NARROWEST: f64 = 520.0;
 /// Width of a letter of a word, in pixels, rounded up.
 const LETTER: f64 = 6.4;
 /// Height of a row of words, in pixels.
 const ROW: u32 = 15;
-/// Name, phases and bars above the words, in pixels.
-const HEAD: u32 = 48;
+/// Name and phases, in pixels.
+const HEAD: u32 = 36;
+/// Bars, in pixels.
+const BARS: u32 = 18;
 /// Room below a lane, in pixels.
-const FOOT: u32 = 8;
-/// From here on a word stands to the left of its mark.
-const TURN: f64 = 0.72;
+const FOOT: u32 = 12;
+/// Width of a plot, in pixels, for which names of phases are kept whole.
+const USUAL: f64 = 700.0;
 
 impl Lane {
     /// Height in pixels.
     pub fn height(&self) -> u32 {
         let rows = self.rows().into_iter().max().map_or(0, |last| last + 1);
-        HEAD + rows * ROW + FOOT
+        let bars = if self.bars.is_empty() { 0 } else { BARS };
+        HEAD + bars + rows * ROW + FOOT
     }
 
     /// Draws it at a height of the figure.
@@ -110,11 +116,11 @@ impl Lane {
             @for (n, phase) in self.phases.iter().enumerate() {
                 (draw_phase(phase, n, top + 22))
             }
-            @for bar in &self.bars {
-                (self.draw_bar(bar, top + 29))
-            }
             @for (mark, row) in self.marks.iter().zip(self.rows()) {
                 (draw_mark(mark, top, row))
+            }
+            @for bar in &self.bars {
+                (self.draw_bar(bar, top + HEAD + 2))
             }
         }
     }
@@ -129,50 +135,93 @@ impl Lane {
         }
     }
 
-    /// The row of each mark's word: the first in which it touches no other.
+    /// The row of each mark's word, so that neither words nor the lines that lead to them touch.
     fn rows(&self) -> Vec<u32> {
-        let mut ends: Vec<Vec<(f64, f64)>> = Vec::new();
-        let mut rows = Vec::with_capacity(self.marks.len());
-        for mark in &self.marks {
-            let (from, to) = word_extent(mark);
-            let free =
-                |row: &Vec<(f64, f64)>| row.iter().all(|other| to < other.0 || from > other.1);
-            let row = ends.iter().position(free).unwrap_or(ends.len());
-            if row == ends.len() {
-                ends.push(Vec::new());
-            }
-            ends[row].push((from, to));
-            rows.push(u32::try_from(row).unwrap_or(u32::MAX));
-        }
-        rows
+        let mut backward = arrange(self.marks.iter().rev());
+        backward.reverse();
+        let forward = arrange(self.marks.iter());
+        if forward.iter().max() < backward.iter().max() { forward } else { backward }
+    }
+}
+
+/// Puts each word into the first row in which it touches none of those before it.
+fn arrange<'a>(marks: impl ExactSizeIterator<Item = &'a Mark>) -> Vec<u32> {
+    let most = u32::try_from(marks.len()).unwrap_or(u32::MAX);
+    let mut placed: Vec<Word> = Vec::new();
+    for mark in marks {
+        let word = |row| Word { row, at: mark.at, extent: word_extent(mark) };
+        let free = |row: &u32| placed.iter().all(|other| !other.touches(&word(*row)));
+        let row = (0..most).find(free).unwrap_or(most);
+        placed.push(word(row));
+    }
+    placed.iter().map(|word| word.row).collect()
+}
+
+/// A word with its place.
+struct Word {
+    row: u32,
+    at: f64,
+    extent: (f64, f64),
+}
+
+impl Word {
+    fn touches(&self, other: &Self) -> bool {
+        let overlap = self.extent.0 <= other.extent.1 && other.extent.0 <= self.extent.1;
+        self.row == other.row && overlap || self.is_crossed_by(other) || other.is_crossed_by(self)
+    }
+
+    /// Whether the line that leads to the other word passes through this one.
+    fn is_crossed_by(&self, other: &Self) -> bool {
+        other.row > self.row && other.at > self.extent.0 && other.at < self.extent.1
     }
 }
 
 /// Room of a word on the narrowest plot, as shares of the time axis.
 fn word_extent(mark: &Mark) -> (f64, f64) {
-    let width = (mark.text.chars().count() as f64 * LETTER + 24.0) / NARROWEST;
-    if mark.at > TURN { (mark.at - width, mark.at) } else { (mark.at, mark.at + width) }
+    let width = word_width(mark);
+    if is_turned(mark) { (mark.at - width, mark.at) } else { (mark.at, mark.at + width) }
+}
+
+fn word_width(mark: &Mark) -> f64 {
+    let letters = mark.text.chars().count() + mark.detail.chars().count() + 2;
+    (letters as f64 * LETTER + 10.0) / NARROWEST
+}
+
+/// A word stands to the left of its mark where there is no room to the right of it.
+fn is_turned(mark: &Mark) -> bool {
+    mark.at + word_width(mark) > 1.0
 }
 
 fn draw_phase(phase: &PhaseStretch, number: usize, top: u32) -> Markup {
     let shade = if number.is_multiple_of(2) { "phase even" } else { "phase odd" };
+    let share = (phase.to - phase.from).max(0.0);
+    let named = share * USUAL > phase.name.len() as f64 * 5.6 + 10.0;
     html! {
-        rect class=(shade) x=(percent(phase.from)) width=(percent((phase.to - phase.from).max(0.0)))
-            y=(top) height="4" { title { (phase.name) } }
+        rect class=(shade) x=(percent(phase.from)) width=(percent(share)) y=(top) height="14" {
+            title { (phase.name) }
+        }
+        @if named {
+            text.phase-name x=(percent(phase.from)) dx="5" y=(top + 11) { (phase.name) }
+        }
     }
 }
 
 fn draw_mark(mark: &Mark, top: u32, row: u32) -> Markup {
-    let y = top + HEAD + row * ROW + 10;
+    let y = top + HEAD + BARS + row * ROW + 12;
     let x = percent(mark.at);
-    let turned = mark.at > TURN;
+    let turned = is_turned(mark);
     html! {
-        line.lead x1=(x) x2=(x) y1=(top + 26) y2=(y + 1) {}
+        line.lead x1=(x) x2=(x) y1=(top + HEAD) y2=(y + 1) {}
         text class=(if turned { "mark turned" } else { "mark" }) x=(x) y=(y)
             dx=(if turned { "-5" } else { "5" }) {
-            @if turned { (mark.text) " " (mark.sign) } @else { (mark.sign) " " (mark.text) }
+            @if turned { (mark.text) (detail(mark)) " " (mark.sign) }
+            @else { (mark.sign) " " (mark.text) (detail(mark)) }
         }
     }
+}
+
+fn detail(mark: &Mark) -> Markup {
+    html! { @if !mark.detail.is_empty() { tspan.detail { (mark.detail) } } }
 }
 
 #[cfg(test)]
@@ -188,7 +237,12 @@ mod tests {
             bars: Vec::new(),
             marks: marks
                 .iter()
-                .map(|(at, text)| Mark { at: *at, sign: '▼', text: (*text).to_owned() })
+                .map(|(at, text)| Mark {
+                    at: *at,
+                    sign: '▼',
+                    text: (*text).to_owned(),
+                    detail: String::new(),
+                })
                 .collect(),
         }
     }
@@ -196,7 +250,15 @@ mod tests {
     #[test]
     fn words_that_would_touch_stand_in_rows_of_their_own() {
         assert_eq!(lane(&[(0.1, "felt"), (0.6, "healed")]).rows(), [0, 0]);
-        assert_eq!(lane(&[(0.30, "felt"), (0.32, "healed 15.0 s"), (0.34, "x")]).rows(), [0, 1, 2]);
+        assert_eq!(lane(&[(0.30, "felt"), (0.32, "healed 15.0 s"), (0.34, "x")]).rows(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn a_line_that_leads_to_a_word_passes_through_no_other() {
+        // The word of the first mark would lie over the line of the second one.
+        assert_eq!(lane(&[(0.60, "healed 15.0 s"), (0.66, "recovered 17.3 s")]).rows(), [1, 0]);
+        // Both stand to the left of their marks: the second word would lie over the first line.
+        assert_eq!(lane(&[(0.85, "healed 15.0 s"), (0.90, "recovered 17.3 s")]).rows(), [0, 1]);
     }
 
     #[test]

@@ -23,8 +23,10 @@ pub struct Line {
 /// A plot.
 #[derive(Debug, Clone)]
 pub struct Panel {
-    /// What it shows, with its unit.
+    /// What it shows.
     pub title: String,
+    /// What else is to be said of it where there is room.
+    pub detail: String,
     /// Line samples with words that stand at the right of the title: role and word.
     pub key: Vec<(&'static str, &'static str)>,
     /// Style of the samples.
@@ -42,6 +44,9 @@ pub struct Panel {
 /// Room for the title above a plot, in pixels.
 pub const TITLE_HEIGHT: u32 = 26;
 
+/// Letters of a title beside which a key fits on a narrow page.
+const SHORT: usize = 24;
+
 /// Units of a plot's own coordinates per pixel: keeps numbers whole and lines smooth.
 const UNITS: u32 = 10;
 
@@ -55,7 +60,10 @@ impl Panel {
     pub fn draw(&self, top: u32, steps: usize) -> Markup {
         let plot = top + TITLE_HEIGHT;
         html! {
-            text.title x="0" y=(top + 15) { (self.title) }
+            text.title x="0" y=(top + 15) {
+                (self.title)
+                @if !self.detail.is_empty() { tspan.detail dx="7" { (self.detail) } }
+            }
             (self.draw_key(top + 15))
             @for tick in &self.axis.ticks {
                 @let y = f64::from(plot) + (1.0 - self.axis.share(*tick)) * f64::from(self.height);
@@ -84,8 +92,10 @@ impl Panel {
             left -= room;
             samples.push((left, *role, *word));
         }
+        // A page that is narrow leaves out the key of a long title.
+        let class = if self.title.chars().count() > SHORT { "key wordy" } else { "key" };
         html! {
-            svg.key x="100%" y="0" overflow="visible" {
+            svg class=(class) x="100%" y="0" overflow="visible" {
                 @for (x, role, word) in &samples {
                     line class=(format!("line {role} s{}", self.key_style))
                         x1=(x) x2=(x + 20) y1=(y - 4) y2=(y - 4) {}
@@ -169,6 +179,7 @@ mod tests {
     fn panel() -> Panel {
         Panel {
             title: "Good requests <per second>".to_owned(),
+            detail: String::new(),
             key: vec![("p50", "p50")],
             key_style: 0,
             height: 10,

@@ -40,6 +40,8 @@ pub struct Samples {
     pub p99: Vec<Option<u64>>,
     /// Highest pending work.
     pub pending: Vec<Option<u64>>,
+    /// Orders that reached their final state, per second.
+    pub completed: Vec<Option<f64>>,
 }
 
 impl Steps {
@@ -103,6 +105,7 @@ impl Samples {
                 joined.entry(step).or_default().add(window);
             }
         }
+        drop_partial(&mut joined, steps);
         let count = usize::try_from(steps.count).unwrap_or(0);
         let column = |value: fn(&Joined) -> Option<u64>| {
             (0..count).map(|step| joined.get(&step).and_then(value)).collect()
@@ -114,7 +117,43 @@ impl Samples {
             p95: column(|step| step.percentile(0.95)),
             p99: column(|step| step.percentile(0.99)),
             pending: pending(record, steps, first, from),
+            completed: Vec::new(),
         }
+    }
+
+    /// Adds completions, which are known by whole second since the run started; outside of `known`
+    /// there is nothing to know.
+    #[must_use]
+    pub fn with_completions(
+        mut self,
+        completions: &[u64],
+        steps: Steps,
+        zero: Moment,
+        known: (Moment, Moment),
+    ) -> Self {
+        let of_step = |step: u64| {
+            let begin = zero.seconds() + steps.start() + step as f64 * steps.seconds();
+            let end = begin + steps.seconds();
+            let inside = begin >= known.0.seconds() && end <= known.1.seconds();
+            if inside { mean(completions, begin, end) } else { None }
+        };
+        self.completed = (0..steps.count).map(of_step).collect();
+        self
+    }
+}
+
+/// The first and the last step may be cut by the beginning and the end of the load: their rates
+/// would be lower than any that was seen.
+fn drop_partial(joined: &mut BTreeMap<usize, Joined>, steps: Steps) {
+    let cut = |step: &Joined| {
+        let covered = step.first.map_or(0, |first| step.last + 1 - first);
+        covered * 2 <= steps.joined
+    };
+    if joined.first_entry().is_some_and(|entry| cut(entry.get())) {
+        joined.pop_first();
+    }
+    if joined.last_entry().is_some_and(|entry| cut(entry.get())) {
+        joined.pop_last();
     }
 }
 
@@ -136,9 +175,23 @@ fn pending(record: &RunRecord, steps: Steps, zero: u64, from: Moment) -> Vec<Opt
     highest
 }
 
+/// Completions per second over the seconds whose middles lie in `begin..end`; for a shorter stretch
+/// those of the second around its middle. Rounded to tenths.
+fn mean(completions: &[u64], begin: f64, end: f64) -> Option<f64> {
+    let first = usize::try_from(whole(begin - 0.5)).ok()?;
+    let last = usize::try_from(whole(end - 0.5)).ok()?;
+    let around = usize::try_from(whole(f64::midpoint(begin, end) - 1.0)).ok()?;
+    let seconds = if last > first { first..last } else { around..around + 1 };
+    let inside = completions.get(seconds)?;
+    let sum: u64 = inside.iter().sum();
+    Some((sum as f64 / inside.len() as f64 * 10.0).round() / 10.0)
+}
+
 /// Windows of one step, added up.
 #[derive(Debug, Default)]
 struct Joined {
+    first: Option<u64>,
+    last: u64,
     due: u64,
     good: u64,
     latencies: BTreeMap<u64, u64>,
@@ -146,6 +199,8 @@ struct Joined {
 
 impl Joined {
     fn add(&mut self, window: &Window) {
+        self.first.get_or_insert(window.index);
+        self.last = window.index;
         self.due += u64::from(window.due);
         self.good += u64::from(window.good);
         for (value, count) in &window.latencies {
@@ -209,6 +264,22 @@ mod tests {
         let steps = Steps { joined: 5, before: 2, count: 4 };
         let samples = Samples::take(&record(5..10), "order", steps, Moment(1_000_000), Moment(0));
         assert_eq!(samples.due, [None, Some(50), None, None]);
+    }
+
+    #[test]
+    fn a_step_that_the_load_barely_touches_is_a_gap() {
+        let steps = Steps { joined: 5, before: 0, count: 4 };
+        let samples = Samples::take(&record(4..12), "order", steps, Moment(0), Moment(0));
+        assert_eq!(samples.due, [None, Some(50), None, None]);
+    }
+
+    #[test]
+    fn completions_stand_in_the_step_of_their_second() {
+        let completions = [0, 7, 3, 4];
+        assert_eq!(mean(&completions, 0.9, 1.9), Some(7.0));
+        assert_eq!(mean(&completions, 2.0, 4.0), Some(3.5));
+        assert_eq!(mean(&completions, 1.2, 1.4), Some(7.0));
+        assert_eq!(mean(&completions, 4.0, 5.0), None);
     }
 
     #[test]

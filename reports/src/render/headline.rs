@@ -17,30 +17,35 @@ pub(super) struct Sentence {
     pub(super) text: String,
 }
 
-/// What was done to the targets, such as `With broker killed for 15.0 s`; none without a fault.
+/// What was done to all targets alike, such as `With rabbitmq killed for 15.2 s`; none without a
+/// fault, or if it was not the same for all: each sentence says it then.
 pub(super) fn circumstance(scenario: &ScenarioView) -> Option<String> {
-    let run = scenario.cells.iter().flat_map(|cell| &cell.runs).find(|run| is_faulted(run))?;
+    let mut done = scenario.cells.iter().filter_map(|cell| done_to(&cell.runs));
+    let first = done.next()?;
+    done.all(|other| other.0 == first.0).then(|| format!("With {}{}", first.0, first.1))
+}
+
+/// What was done to a target, and for how long.
+fn done_to(runs: &[&RunReport]) -> Option<(String, String)> {
+    let run = runs.iter().find(|run| is_faulted(run))?;
     let plan = run.record.plan()?;
     let done: Vec<String> = plan.timeline.iter().map(describe).collect();
-    let first = done.first()?;
-    let what = match done.len() {
-        1 => first.clone(),
-        more => format!("{first} and {} more", counted(more - 1, "fault")),
+    let what = match done.as_slice() {
+        [] => return None,
+        [only] => only.clone(),
+        [first, more @ ..] => format!("{first} and {} more", counted(more.len(), "fault")),
     };
     let marks = &run.judgement.marks;
     let lasting = match (marks.felt, marks.healed) {
-        (Some(felt), Some(healed)) => {
-            format!(" for {:.1} s", healed.seconds_since(felt))
-        }
+        (Some(felt), Some(healed)) => format!(" for {:.1} s", healed.seconds_since(felt)),
         (Some(_), None) => " for good".to_owned(),
         (None, _) => ", as far as planned".to_owned(),
     };
-    Some(format!("With {what}{lasting}"))
+    Some((what, lasting))
 }
 
 fn is_faulted(run: &RunReport) -> bool {
-    run.plan.kind == RunKind::Fault
-        && run.record.plan().is_some_and(|plan| !plan.timeline.is_empty())
+    run.plan.kind == RunKind::Fault && run.plan.not_applicable.is_none()
 }
 
 fn describe(fault: &PlannedFault) -> String {
@@ -53,10 +58,11 @@ fn describe(fault: &PlannedFault) -> String {
 
 /// One sentence per cell and control.
 pub(super) fn sentences(scenario: &ScenarioView) -> Vec<Sentence> {
-    scenario.cells.iter().flat_map(of_cell).collect()
+    let alike = circumstance(scenario).is_some();
+    scenario.cells.iter().flat_map(|cell| of_cell(cell, alike)).collect()
 }
 
-fn of_cell(view: &CellView) -> Vec<Sentence> {
+fn of_cell(view: &CellView, alike: bool) -> Vec<Sentence> {
     let made = |run: &&&RunReport| run.judgement.verdict != Verdict::NotApplicable;
     let runs: Vec<&RunReport> = view.runs.iter().filter(made).copied().collect();
     let control = view.control.map(|run| outcome(&[run]));
@@ -69,7 +75,9 @@ fn of_cell(view: &CellView) -> Vec<Sentence> {
         (true, None, Some(reason)) => texts.push(format!("cannot be put to this test: {reason}")),
         (none, control, _) => {
             if !none {
-                texts.push(outcome(&runs));
+                let done = done_to(&runs).filter(|_| !alike);
+                let done = done.map(|(what, lasting)| format!("with {what}{lasting} "));
+                texts.push(format!("{}{}", done.unwrap_or_default(), outcome(&runs)));
             }
             texts.extend(control.map(|text| format!("without the fault, as a control, {text}")));
         }
@@ -207,21 +215,28 @@ fn safety(runs: &[&RunReport]) -> Option<String> {
     let found: Vec<String> = Fate::SAFETY
         .into_iter()
         .filter(|fate| sum(*fate) > 0)
-        .map(|fate| {
-            format!("{} {}", value::number(sum(fate) as f64, Measure::Sent.unit()), fate.name())
-        })
+        .map(|fate| format!("{} {}", counted_orders(sum(fate)), harm(fate)))
         .collect();
-    let mut words = match found.as_slice() {
-        [] => "nothing was lost or duplicated".to_owned(),
-        some => format!("of its orders {}", some.join(", ")),
-    };
     if unverified > 0 {
-        words = format!(
-            "{} could not be verified",
-            counted(usize::try_from(unverified).unwrap_or(0), "order")
-        );
+        return Some(format!("{} could not be verified", counted_orders(unverified)));
     }
-    Some(words)
+    let fine = "nothing was lost or duplicated".to_owned();
+    Some(if found.is_empty() { fine } else { found.join(", ") })
+}
+
+const fn harm(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Lost => "lost",
+        Fate::Duplicate => "duplicated",
+        Fate::Phantom => "done though refused",
+        Fate::Wrong => "ended wrongly",
+        _ => "left invalid",
+    }
+}
+
+fn counted_orders(number: u64) -> String {
+    let text = value::number(number as f64, Measure::Sent.unit());
+    if number == 1 { format!("{text} order") } else { format!("{text} orders") }
 }
 
 fn counted(number: usize, noun: &str) -> String {

@@ -2,7 +2,6 @@
 //! figure that was not reached.
 
 use chaos_scenarios::measure::Unit;
-use chaos_scenarios::quantity::Bytes;
 
 use crate::judge::Value;
 
@@ -21,8 +20,7 @@ pub(super) fn number(value: f64, unit: Unit) -> String {
         Unit::Share => share(value),
         Unit::Seconds => seconds(value),
         Unit::Count => count(value),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held at 0")]
-        Unit::Bytes => Bytes(value.max(0.0) as u64).to_string(),
+        Unit::Bytes => bytes(value),
         Unit::PercentSeconds => format!("{} %·s", trimmed(value, 1)),
     }
 }
@@ -80,6 +78,14 @@ fn count(value: f64) -> String {
     if value < 0.0 { format!("−{grouped}") } else { grouped }
 }
 
+fn bytes(value: f64) -> String {
+    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];
+    match units.into_iter().find(|(_, size)| value >= *size) {
+        Some((unit, size)) => format!("{} {unit}", trimmed(value / size, 1)),
+        None => format!("{value} B"),
+    }
+}
+
 fn trimmed(value: f64, digits: i32) -> String {
     let factor = 10_f64.powi(digits);
     ((value * factor).round() / factor).to_string()
@@ -113,6 +119,12 @@ mod tests {
         assert_eq!(count(1_234_567.0), "1\u{202f}234\u{202f}567");
         assert_eq!(count(999.0), "999");
         assert_eq!(count(12.5), "12.5");
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        assert_eq!(bytes(33_567_891_456.0), "31.3 GiB");
+        assert_eq!(bytes(12.0), "12 B");
     }
 
     #[test]

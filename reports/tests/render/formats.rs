@@ -11,7 +11,7 @@ fn render(name: &str) -> Vec<Artifact> {
     (format.render)(&fixture::experiment()).expect("the fixture can be rendered")
 }
 
-fn text(name: &str, path: &str) -> String {
+pub(crate) fn text(name: &str, path: &str) -> String {
     let artifact = render(name).into_iter().find(|artifact| artifact.path == path);
     String::from_utf8(artifact.expect("the file is written").bytes).expect("text")
 }

@@ -21,7 +21,7 @@ pub(super) fn block(scenario: &ScenarioView) -> Markup {
             @let happenings = happenings(run);
             @if !happenings.is_empty() {
                 details {
-                    summary { (name) small { "what happened: " (happenings.len()) " events" } }
+                    summary { "What happened, in order" small { (name) ": " (happenings.len()) " events" } }
                     div.wide { table {
                         thead { tr {
                             th.n scope="col" { (clock_name(run)) }

@@ -16,8 +16,8 @@ pub(super) fn invariants(scenario: &ScenarioView) -> Markup {
             @let broken = run.judgement.invariants.iter().filter(|one| one.held == Some(false)).count();
             details open[broken > 0] {
                 summary {
-                    (name)
-                    small { "invariants on the final state: " @if broken > 0 { (broken) " broken" } @else { "none broken" } }
+                    "Invariants on the final state"
+                    small { (name) ": " @if broken > 0 { (broken) " broken" } @else { "none broken" } }
                 }
                 div.wide { table { tbody {
                     @for invariant in &run.judgement.invariants { (row(invariant)) }
@@ -46,7 +46,7 @@ pub(super) fn worst_orders(scenario: &ScenarioView) -> Markup {
         @for (name, run) in scenario.runs() {
             @if !run.judgement.orders.is_empty() {
                 details {
-                    summary { (name) small { "the worst orders and their evidence: " (run.judgement.orders.len()) } }
+                    summary { "The worst orders and their evidence" small { (name) ": " (run.judgement.orders.len()) } }
                     div { @for one in &run.judgement.orders { (order(one, seconds_of(run))) } }
                 }
             }

@@ -6,50 +6,55 @@ use maud::{Markup, html};
 
 use super::{badge, prose};
 use crate::judge::report::RunReport;
-use crate::judge::{ExpectationResult, Value};
+use crate::judge::{ExpectationResult, Value, Verdict};
 use crate::render::value;
 use crate::render::view::ScenarioView;
 
 /// The block; nothing if nothing was run.
 pub(super) fn block(scenario: &ScenarioView) -> Markup {
-    let runs = scenario.runs();
+    let (made, not_made): (Vec<_>, Vec<_>) =
+        scenario.runs().into_iter().partition(|(_, run)| is_made(run));
+    // A target that the scenario does not touch is told of in the matrix.
+    let runs = if made.is_empty() { not_made } else { made };
     if runs.is_empty() {
         return html! {};
     }
     html! {
         h3 { "Expected and seen" }
-        div.wide { table {
-            thead { tr {
-                th scope="col" { "Target" }
-                th scope="col" { "Expected" }
-                th.n scope="col" { "Seen" }
-                th scope="col" { "Result" }
-            } }
-            @for (name, run) in &runs { (rows(name, run)) }
-        } }
+        div.split { @for (name, run) in &runs { (of_run(name, run)) } }
     }
 }
 
-fn rows(name: &str, run: &RunReport) -> Markup {
+fn is_made(run: &RunReport) -> bool {
+    run.judgement.verdict != Verdict::NotApplicable
+}
+
+fn of_run(name: &str, run: &RunReport) -> Markup {
     let judgement = &run.judgement;
-    let title = match run.plan.kind {
-        RunKind::Control => format!("{name} (control)"),
-        RunKind::Fault => name.to_owned(),
-    };
+    let control = if run.plan.kind == RunKind::Control { " (control)" } else { "" };
+    let asked: Vec<(&str, &ExpectationResult)> = judgement
+        .hypothesis
+        .iter()
+        .map(|result| ("before the fault", result))
+        .chain(judgement.expectations.iter().map(|result| ("", result)))
+        .collect();
     html! {
-        tbody {
-            tr {
-                th scope="rowgroup" { (title) }
-                td colspan="2" {
-                    @for reason in &judgement.reasons { div { (prose(reason)) } }
-                    @if let Some(orders) = judgement.in_flight {
-                        small { (orders) " orders were in flight when the fault was felt." }
-                    }
-                }
-                td { (badge::verdict(judgement.verdict, &judgement.flags)) }
+        div {
+            h4.titled { (name) (control) " " (badge::verdict(judgement.verdict, &judgement.flags)) }
+            @for reason in &judgement.reasons { p { small { (prose(reason)) } } }
+            @if !asked.is_empty() {
+                div.wide { table {
+                    thead { tr {
+                        th scope="col" { "Expected" }
+                        th.n scope="col" { "Seen" }
+                        th scope="col" { "Result" }
+                    } }
+                    tbody { @for (when, result) in asked { (row(when, result)) } }
+                } }
             }
-            @for result in &judgement.hypothesis { (row("before the fault", result)) }
-            @for result in &judgement.expectations { (row("", result)) }
+            @if let Some(orders) = judgement.in_flight {
+                p { small { "Orders in flight when the fault was felt: " (orders) "." } }
+            }
         }
     }
 }
@@ -57,8 +62,7 @@ fn rows(name: &str, run: &RunReport) -> Markup {
 fn row(when: &str, result: &ExpectationResult) -> Markup {
     html! {
         tr {
-            td.soft { small { (when) } }
-            td { code { (result.expectation) } }
+            td { code { (result.expectation) } @if !when.is_empty() { div { small { (when) } } } }
             td.n { (observed(&result.observed, result.expectation.measure.unit())) }
             td { (badge::held(result.held)) }
         }

@@ -11,10 +11,19 @@ use crate::reconcile::{COLUMNS, ROWS};
 use crate::render::value;
 use crate::render::view::ScenarioView;
 
-/// Fates as columns: what should be first, then the harm, worst first.
-fn fates() -> impl Iterator<Item = Fate> {
-    std::iter::once(Fate::Fine).chain(Fate::ALL.into_iter().filter(|fate| *fate != Fate::Fine))
-}
+/// Fates as columns: as it should be, harm, work undone, unknown.
+const FATES: [Fate; 10] = [
+    Fate::Fine,
+    Fate::Lost,
+    Fate::Duplicate,
+    Fate::Invalid,
+    Fate::Phantom,
+    Fate::Wrong,
+    Fate::BrokenPromise,
+    Fate::Dead,
+    Fate::Stuck,
+    Fate::Unverified,
+];
 
 /// The tables; nothing if nothing was ledgered.
 pub(super) fn block(scenario: &ScenarioView) -> Markup {
@@ -36,7 +45,7 @@ pub(super) fn block(scenario: &ScenarioView) -> Markup {
             thead { tr {
                 th scope="col" { "Target" }
                 th.n scope="col" { "Sent" }
-                @for fate in fates() {
+                @for fate in FATES {
                     th.n scope="col" { abbr title=(fate.describe()) { (fate.name().replace('-', " ")) } }
                 }
             } }
@@ -55,7 +64,7 @@ fn fate_row(name: &str, run: &RunReport, found: &Reconciliation) -> Markup {
                 @if !found.effects_judged { small { " states only: its audit tells no effects" } }
             }
             (count(found.sent, false))
-            @for fate in fates() {
+            @for fate in FATES {
                 (count(found.fates.get(&fate).copied().unwrap_or(0), fate != Fate::Fine))
             }
         }
@@ -82,7 +91,7 @@ fn matrix(name: &str, found: &Reconciliation) -> Markup {
     let harmed = found.fates.iter().any(|(fate, orders)| *fate != Fate::Fine && *orders > 0);
     html! {
         details open[harmed] {
-            summary { (name) small { "what clients saw, against the final state" } }
+            summary { "What clients saw × final state" small { (name) } }
             div.wide { table {
                 thead { tr {
                     th scope="col" { "Client saw" }

@@ -56,7 +56,7 @@
       const table = document.createElement("table");
       const head = table.createTHead().insertRow();
       const from = round(time, 1);
-      for (const word of [from + " s … " + round(time + data.step, 1) + " s", "good", "due", "p50", "p95", "p99", "pending", "phase"]) cell(head, word, true);
+      for (const word of [from + " s … " + round(time + data.step, 1) + " s", "good", "due", "completed", "p50", "p95", "p99", "pending", "phase"]) cell(head, word, true);
       const body = table.createTBody();
       data.runs.forEach((run, n) => {
         if (!shown[n]) return;
@@ -64,6 +64,8 @@
         cell(row, run.name, true);
         cell(row, rate(run.good[at], data.step));
         cell(row, rate(run.due[at], data.step));
+        const completed = run.completed[at];
+        cell(row, completed === null || completed === undefined ? "–" : completed + "/s");
         for (const column of [run.p50, run.p95, run.p99]) cell(row, span(column[at]));
         cell(row, run.pending[at] === null ? "–" : run.pending[at]);
         cell(row, phase(run, time));

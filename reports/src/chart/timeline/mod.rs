@@ -1,20 +1,20 @@
 //! The timeline of a scenario: all its targets over the same time, with second 0 where the fault
 //! was felt.
 
-use chaos_scenarios::plan::RunKind;
+mod lanes;
+mod plots;
+
 use serde::Serialize;
 
 use super::STYLES;
 use super::axis::Axis;
 use super::figure::Figure;
-use super::lane::{Bar, BarKind, Lane, Mark, PhaseStretch};
-use super::panel::{Line, Panel};
 use super::sampling::{Samples, Steps};
-use crate::judge::Verdict;
 use crate::judge::report::RunReport;
 use crate::record::Moment;
 use crate::record::event::Phase;
 use crate::record::run_record::RunRecord;
+use crate::record::window::Window;
 
 /// The class that charts show when a plan names none.
 const USUAL_CLASS: &str = "order";
@@ -50,6 +50,8 @@ pub struct RunData {
     pub due: Vec<Option<u64>>,
     /// Good requests.
     pub good: Vec<Option<u64>>,
+    /// Orders completed, per second.
+    pub completed: Vec<Option<f64>>,
     /// Median response time, microseconds.
     pub p50: Vec<Option<u64>>,
     /// 95th percentile, microseconds.
@@ -90,14 +92,18 @@ pub fn timeline(scenario: &str, runs: &[(String, &RunReport)]) -> Option<Timelin
     let time = Axis::exact(steps.start(), steps.end(), 9);
     let samples: Vec<Samples> = placed
         .iter()
-        .map(|run| Samples::take(run.record(), &class, steps, run.zero, run.from))
+        .map(|run| {
+            let samples = Samples::take(run.record(), &class, steps, run.zero, run.from);
+            let completed = &run.run.judgement.completions;
+            samples.with_completions(completed, steps, run.zero, (run.from, last(run.record())))
+        })
         .collect();
     let figure = Figure {
         description: description(scenario, &placed, &class),
         zero: zero_text(&placed).to_owned(),
         steps: usize::try_from(steps.count).unwrap_or(0),
-        lanes: placed.iter().map(|run| lane(run, &time)).collect(),
-        panels: panels(&placed, &samples, &class, steps.seconds()),
+        lanes: placed.iter().map(|run| lanes::lane(run, &time)).collect(),
+        panels: plots::panels(&placed, &samples, &class, steps.seconds()),
         faults: faults(&placed),
         rules: rules(&placed),
         time,
@@ -135,7 +141,7 @@ fn extent(placed: &[Placed]) -> Option<(f64, f64)> {
 }
 
 fn last(record: &RunRecord) -> Moment {
-    let window = record.windows.values().flatten().map(crate::record::window::Window::end).max();
+    let window = record.windows.values().flatten().map(Window::end).max();
     let drained = record.phase(Phase::Drain).and_then(|span| span.end);
     window.max(drained).unwrap_or(record.last)
 }
@@ -185,182 +191,6 @@ fn rules(placed: &[Placed]) -> Vec<f64> {
     rules
 }
 
-fn lane(run: &Placed, time: &Axis) -> Lane {
-    let share = |at: Moment| time.share(run.seconds(at));
-    let phase = |span: &crate::record::run_record::PhaseSpan| PhaseStretch {
-        name: span.phase.name(),
-        from: share(span.start),
-        to: share(span.end.unwrap_or(run.record().last)),
-    };
-    let shown = |span: &&crate::record::run_record::PhaseSpan| {
-        span.phase > Phase::WarmUp && run.seconds(span.start) < time.high()
-    };
-    Lane {
-        style: run.style,
-        name: run.name.clone(),
-        note: note(run),
-        phases: run.record().phases.iter().filter(shown).map(phase).collect(),
-        bars: bars(run, &share),
-        marks: marks(run, &share),
-    }
-}
-
-fn note(run: &Placed) -> String {
-    let control = run.run.plan.kind == RunKind::Control;
-    match (control, run.run.judgement.verdict) {
-        (true, _) => "control, no fault".to_owned(),
-        (false, Verdict::Held) => String::new(),
-        (false, verdict) => verdict.name().to_owned(),
-    }
-}
-
-fn bars(run: &Placed, share: &dyn Fn(Moment) -> f64) -> Vec<Bar> {
-    let marks = &run.run.judgement.marks;
-    let end = last(run.record());
-    let mut bars = Vec::new();
-    if let Some(felt) = marks.felt {
-        let healed = marks.healed.unwrap_or(end);
-        bars.push(Bar {
-            kind: BarKind::Fault,
-            from: share(felt),
-            to: share(healed),
-            text: format!("fault: {:.1} s", healed.seconds_since(felt)),
-        });
-    }
-    let served = marks.impact.map(|impact| (impact, marks.recovered.unwrap_or(end)));
-    if let Some((impact, recovered)) = served {
-        bars.push(Bar {
-            kind: BarKind::Impact,
-            from: share(impact),
-            to: share(recovered),
-            text: format!("users felt it: {:.1} s", recovered.seconds_since(impact)),
-        });
-    }
-    let idle = served.map(|(_, recovered)| recovered).or(marks.felt);
-    if let (Some(from), Some(to)) = (idle, marks.recovered_fully)
-        && to > from
-    {
-        bars.push(Bar {
-            kind: BarKind::Backlog,
-            from: share(from),
-            to: share(to),
-            text: format!("work was left over: {:.1} s", to.seconds_since(from)),
-        });
-    }
-    bars
-}
-
-fn marks(run: &Placed, share: &dyn Fn(Moment) -> f64) -> Vec<Mark> {
-    let marks = &run.run.judgement.marks;
-    let mark = |at: Option<Moment>, sign, word: &str| {
-        let at = at?;
-        let text = format!("{word} {:.1} s", run.seconds(at));
-        Some(Mark { at: share(at), sign, text })
-    };
-    let recovered = marks.impact.and(marks.recovered);
-    let fully = marks.recovered_fully.filter(|fully| Some(*fully) > recovered.or(marks.felt));
-    let felt = marks.felt.map(|at| Mark { at: share(at), sign: '▼', text: "felt".to_owned() });
-    let mut found: Vec<Mark> = [
-        felt,
-        mark(marks.healed, '▲', "healed"),
-        mark(recovered, '●', "recovered"),
-        mark(fully, '◆', "all work done"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    found.sort_by(|one, other| one.at.total_cmp(&other.at));
-    found
-}
-
-fn panels(placed: &[Placed], samples: &[Samples], class: &str, step: f64) -> Vec<Panel> {
-    let mut panels = vec![rates(placed, samples, class, step)];
-    let axis = latency_axis(samples);
-    for (run, samples) in placed.iter().zip(samples) {
-        panels.push(latencies(run, samples, axis.clone()));
-    }
-    if samples.iter().any(|run| run.pending.iter().any(Option::is_some)) {
-        panels.push(pending(placed, samples));
-    }
-    panels
-}
-
-fn rates(placed: &[Placed], samples: &[Samples], class: &str, step: f64) -> Panel {
-    let per_second = |values: &[Option<u64>]| -> Vec<Option<f64>> {
-        values.iter().map(|value| value.map(|count| count as f64 / step)).collect()
-    };
-    let line =
-        |style, role, values| Line { style, role, values: per_second(values), filled: false };
-    let due = placed.iter().zip(samples).map(|(run, of)| line(run.style, "due", &of.due));
-    let good = placed.iter().zip(samples).map(|(run, of)| line(run.style, "good", &of.good));
-    let lines: Vec<Line> = due.chain(good).collect();
-    let highest = lines.iter().flat_map(|line| line.values.iter().flatten()).copied();
-    let highest = highest.fold(0.0, f64::max);
-    Panel {
-        title: format!("Good requests of class {class} per second"),
-        key: vec![("due", "due"), ("good", "good")],
-        key_style: placed.first().map_or(0, |run| run.style),
-        height: 190,
-        axis: Axis::from_zero(highest * 1.05, 4),
-        tick_text: |value| value.to_string(),
-        lines,
-    }
-}
-
-fn latency_axis(samples: &[Samples]) -> Axis {
-    let all = |column: fn(&Samples) -> &Vec<Option<u64>>| {
-        samples.iter().flat_map(move |of| column(of).iter().flatten().copied())
-    };
-    let low = all(|of| &of.p50).min().unwrap_or(1_000);
-    let high = all(|of| &of.p99).max().unwrap_or(1_000_000);
-    Axis::decades(low.max(100) as f64, high.max(1_000) as f64)
-}
-
-fn latencies(run: &Placed, samples: &Samples, axis: Axis) -> Panel {
-    let line = |role, values: &[Option<u64>]| Line {
-        style: run.style,
-        role,
-        values: values.iter().map(|value| value.map(|micros| micros as f64)).collect(),
-        filled: false,
-    };
-    Panel {
-        title: format!("Response time of {}", run.name),
-        key: vec![("p50", "p50"), ("p95", "p95"), ("p99", "p99")],
-        key_style: run.style,
-        height: 110,
-        axis,
-        tick_text: |micros| match micros {
-            _ if micros >= 1e6 => format!("{} s", micros / 1e6),
-            _ if micros >= 1e3 => format!("{} ms", micros / 1e3),
-            _ => format!("{} µs", micros.round()),
-        },
-        lines: vec![
-            line("p99", &samples.p99),
-            line("p95", &samples.p95),
-            line("p50", &samples.p50),
-        ],
-    }
-}
-
-fn pending(placed: &[Placed], samples: &[Samples]) -> Panel {
-    let line = |(run, of): (&Placed, &Samples)| Line {
-        style: run.style,
-        role: "pending",
-        values: of.pending.iter().map(|value| value.map(|count| count as f64)).collect(),
-        filled: true,
-    };
-    let highest = samples.iter().flat_map(|of| of.pending.iter().flatten()).max();
-    Panel {
-        title: "Pending work: orders, messages and steps not yet done".to_owned(),
-        key: Vec::new(),
-        key_style: 0,
-        height: 110,
-        axis: Axis::from_zero(highest.copied().unwrap_or(0).max(4) as f64, 3),
-        tick_text: |value| value.to_string(),
-        lines: placed.iter().zip(samples).map(line).collect(),
-    }
-}
-
 fn data(placed: &[Placed], samples: Vec<Samples>, steps: Steps) -> TimelineData {
     let run = |(run, of): (&Placed, Samples)| {
         let shown = run.record().phases.iter().filter(|span| span.phase > Phase::WarmUp);
@@ -368,6 +198,7 @@ fn data(placed: &[Placed], samples: Vec<Samples>, steps: Steps) -> TimelineData 
             name: run.name.clone(),
             due: of.due,
             good: of.good,
+            completed: of.completed,
             p50: of.p50.into_iter().map(three_digits).collect(),
             p95: of.p95.into_iter().map(three_digits).collect(),
             p99: of.p99.into_iter().map(three_digits).collect(),
