@@ -13,6 +13,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zstd::stream::{Decoder, Encoder};
 
+/// The ledger of orders within the folder of a run.
+pub const ORDERS: &str = "orders.jsonl.zst";
+/// The final state within the folder of a run.
+pub const FINAL_STATE: &str = "final-state.jsonl.zst";
+
 /// A line waits at most this long before it is written.
 pub const FRAME_AGE: Duration = Duration::from_secs(1);
 /// A frame is also closed once its lines hold this many bytes.

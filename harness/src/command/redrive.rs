@@ -1,0 +1,65 @@
+//! `chaos redrive TARGET`: sends the dead letters of a running target again, through the endpoints
+//! that its file names.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{attach, block_on, selection};
+use crate::cli::{Output, RedriveArguments, Show};
+use crate::exit::Failure;
+use crate::terminal;
+
+/// How long one endpoint may take.
+const REDRIVE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Asks every redrive endpoint of the target.
+pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> {
+    let plan = selection::one_target(&arguments.target, "hardened", &[])?;
+    let target = plan.target;
+    if target.redrive.is_empty() {
+        let name = &target.name;
+        return Err(Failure::Usage(format!("target `{name}` names no redrive endpoint in x-chaos")));
+    }
+    block_on(async {
+        let (_, deployment) = attach(Some(&target.name)).await?;
+        let mut told = Vec::new();
+        for endpoint in &target.redrive {
+            let urls = deployment.urls(endpoint);
+            let (_, url) = urls.first().ok_or_else(|| {
+                Failure::Environment(format!("{endpoint} is not published by the running target"))
+            })?;
+            let answer = redrive(url).await.map_err(|error| {
+                Failure::Environment(format!("{endpoint} could not be asked: {error}"))
+            })?;
+            told.push((endpoint.to_string(), answer));
+        }
+        present(&told, show);
+        Ok(0)
+    })
+}
+
+async fn redrive(url: &str) -> Result<Value, reqwest::Error> {
+    let client = reqwest::Client::builder()
+        .tls_certs_only(std::iter::empty::<reqwest::Certificate>())
+        .timeout(REDRIVE_LIMIT)
+        .build()?;
+    client.post(url).send().await?.error_for_status()?.json().await
+}
+
+fn present(told: &[(String, Value)], show: Show) {
+    if show.output == Output::Json {
+        let list: Vec<Value> =
+            told.iter().map(|(endpoint, answer)| json!({"endpoint": endpoint, "answer": answer})).collect();
+        return terminal::result(&Value::from(list).to_string());
+    }
+    let number = |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let lines: Vec<String> = told
+        .iter()
+        .map(|(endpoint, answer)| {
+            let (again, refused) = (number(answer, "redriven"), number(answer, "refused"));
+            format!("{endpoint}: {again} sent again, {refused} refused")
+        })
+        .collect();
+    terminal::result(&lines.join("\n"));
+}

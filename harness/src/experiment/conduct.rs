@@ -1,0 +1,171 @@
+//! Conducts an experiment: one run after the other, each with its own containers, on a machine that
+//! nobody else uses for the same at the same time.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_reports::record::event::{Ending, Host};
+use chaos_scenarios::plan::Plan;
+use uuid::Uuid;
+
+use super::judge::JOURNAL;
+use super::{Experiment, FolderError, is_run, run_id};
+use crate::audit::HttpAuditor;
+use crate::docker::{self, Daemon, DockerRuntime};
+use crate::exit::Failure;
+use crate::load::Generator;
+use crate::lock::Lock;
+use crate::port::{Identity, Ports};
+use crate::recorder::{Recorder, wall_clock};
+use crate::run::{Run, Setting};
+use crate::stop::{self, Stop};
+use crate::terminal::progress::{self, Style};
+use crate::{clean, terminal};
+
+/// Objects of a run may be removed by anybody this long after it should have ended.
+const EXPIRY_SLACK: Duration = Duration::from_secs(3600);
+
+/// A machine, made ready for an experiment.
+pub struct Bench {
+    /// Label of the experiment's objects.
+    pub experiment: String,
+    daemon: Daemon,
+    style: Style,
+    keep: bool,
+    stop: Stop,
+    _lock: Lock,
+}
+
+impl Bench {
+    /// Finds the daemon, takes it for us alone, and removes what dead runs left behind.
+    pub async fn prepare(allow_remote: bool, style: Style, keep: bool) -> Result<Self, Failure> {
+        let stop = Stop::default();
+        stop::on_signals(&stop).map_err(Failure::environment)?;
+        crate::load::claim_signals();
+        let daemon = docker::connect(allow_remote).await.map_err(Failure::environment)?;
+        let lock = Lock::take(&daemon.facts.id).map_err(Failure::environment)?;
+        clean_leftovers(&daemon).await?;
+        let experiment = Uuid::now_v7().simple().to_string()[20..].to_owned();
+        Ok(Self { experiment, daemon, style, keep, stop, _lock: lock })
+    }
+
+    /// The machine.
+    pub fn host(&self) -> Host {
+        self.daemon.facts.host()
+    }
+
+    /// The wish to stop, which signals set.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// A container runtime for one run.
+    pub fn runtime(&self) -> DockerRuntime {
+        DockerRuntime::new(self.daemon.clone())
+    }
+
+    /// What a run is told besides its plan; `index` counts the runs of the experiment from 0.
+    pub fn setting(&self, plan: &Plan, index: usize, folder: PathBuf, kept: bool) -> Setting {
+        let identity = Identity {
+            experiment: self.experiment.clone(),
+            run: format!("{}-{}", self.experiment, index + 1),
+            expires_at: expires_at(plan),
+            kept,
+        };
+        Setting { identity, host: self.host(), folder }
+    }
+
+    /// Makes the images that the plans need, where they are missing.
+    pub async fn make_images(&self, plans: &[Plan]) -> Result<(), Failure> {
+        let needed = docker::image_references(plans);
+        let quiet = self.style == Style::Silent;
+        let tell = move |line: &str| {
+            if !quiet {
+                terminal::tell(line);
+            }
+        };
+        let making = docker::ensure_images(&self.daemon, &needed, &tell);
+        tokio::select! {
+            made = making => made.map_err(Failure::environment),
+            signal = self.stop.asked() => {
+                Err(Failure::Environment(format!("{signal} while images were made; nothing was run")))
+            }
+        }
+    }
+}
+
+/// Makes every run that applies, until all are made or somebody asks to stop.
+pub async fn conduct(experiment: &Experiment, bench: &Bench) -> Result<(), Failure> {
+    let applicable: Vec<&Plan> = experiment.plans.iter().filter(|plan| is_run(plan)).collect();
+    for (index, plan) in applicable.iter().enumerate() {
+        let last = index + 1 == applicable.len();
+        let title = format!("[{}/{}] {}", index + 1, applicable.len(), run_id(plan));
+        let kept = bench.keep && last;
+        conduct_one(experiment, bench, plan, index, title, kept).await.map_err(Failure::environment)?;
+        if bench.stop.signal().is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn conduct_one(
+    experiment: &Experiment,
+    bench: &Bench,
+    plan: &Plan,
+    index: usize,
+    title: String,
+    kept: bool,
+) -> Result<Ending, FolderError> {
+    let folder = experiment.run_folder(plan);
+    let recorder = open_journal(&folder)?;
+    let setting = bench.setting(plan, index, folder, kept);
+    let ports = Ports {
+        runtime: Arc::new(bench.runtime()),
+        load: Arc::new(Generator::default()),
+        auditor: Arc::new(HttpAuditor::default()),
+    };
+    let watching = tokio::spawn(progress::follow(recorder.clone(), title, bench.style));
+    let run = Run::new(plan.clone(), setting, ports, recorder, bench.stop.clone());
+    let ending = run.execute().await;
+    // The teller sees the end in the journal; if it does not, the run is over all the same.
+    let _ = watching.await;
+    Ok(ending)
+}
+
+fn open_journal(folder: &Path) -> Result<Recorder, FolderError> {
+    let path = folder.join(JOURNAL);
+    let file = fs::create_dir_all(folder).and_then(|()| File::create_new(&path));
+    let file = file.map_err(|source| FolderError::Write { path, source })?;
+    Ok(Recorder::new(Box::new(file)))
+}
+
+fn expires_at(plan: &Plan) -> i64 {
+    let phases = &plan.phases;
+    let planned = [
+        phases.warm_up,
+        phases.baseline,
+        phases.test,
+        phases.recovery_limit,
+        phases.keep,
+        phases.drain_limit,
+    ];
+    let planned: Duration = planned.iter().map(|span| span.duration()).sum();
+    let seconds = (planned + EXPIRY_SLACK).as_secs();
+    wall_clock() / 1_000_000 + i64::try_from(seconds).unwrap_or(i64::MAX / 2)
+}
+
+async fn clean_leftovers(daemon: &Daemon) -> Result<(), Failure> {
+    let cleaned = clean::clean(daemon, clean::Scope::Dead).await.map_err(Failure::environment)?;
+    if !cleaned.removed.is_empty() {
+        let count = cleaned.removed.len();
+        terminal::tell(&format!("removed {count} objects that a dead run had left behind"));
+    }
+    if cleaned.left.is_empty() {
+        return Ok(());
+    }
+    let left = cleaned.left.join(", ");
+    Err(Failure::Dirty(format!("a dead run left objects that cannot be removed: {left}")))
+}

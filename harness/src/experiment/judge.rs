@@ -1,0 +1,83 @@
+//! From what runs left on disk to one report: the same path for a run that just ended and for one
+//! of last year, so that both give the same bytes.
+
+use std::fs;
+
+use chaos_reports::judge::judge as judge_run;
+use chaos_reports::judge::report::{ExperimentReport, RunReport};
+use chaos_reports::record::final_state::FinalState;
+use chaos_reports::record::journal;
+use chaos_reports::record::run_record::RunRecord;
+use chaos_reports::render::{FORMATS, Format};
+use chaos_scenarios::plan::Plan;
+
+use super::{Experiment, FolderError, is_run, run_id, write};
+use crate::folder;
+
+/// Journal of a run within its folder.
+pub(super) const JOURNAL: &str = "journal.jsonl";
+
+/// Reads and judges every run that left a journal, and every plan that was not applicable.
+pub fn judge(experiment: &Experiment) -> Result<ExperimentReport, FolderError> {
+    let mut runs = Vec::new();
+    for plan in &experiment.plans {
+        if !is_run(plan) || experiment.run_folder(plan).join(JOURNAL).is_file() {
+            runs.push(judge_plan(experiment, plan)?);
+        }
+    }
+    Ok(ExperimentReport::new(experiment.header.clone(), runs))
+}
+
+fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderError> {
+    let folder = experiment.run_folder(plan);
+    let path = folder.join(JOURNAL);
+    let record = if !is_run(plan) {
+        RunRecord { plan: Some(Box::new(plan.clone())), ..RunRecord::default() }
+    } else {
+        let bytes =
+            fs::read(&path).map_err(|source| FolderError::Read { path: path.clone(), source })?;
+        journal::read(&bytes)
+            .map_err(|error| FolderError::Foreign { path, reason: error.to_string() })?
+    };
+    let orders = folder::read_orders(&folder.join(folder::ORDERS))?;
+    let rows = folder::read_final_state(&folder.join(folder::FINAL_STATE))?;
+    let final_state = FinalState { rows, unread: record.audit_failed.clone() };
+    let judgement = judge_run(&record, &orders, &final_state);
+    let id = run_id(plan);
+    let folder = format!("runs/{id}");
+    Ok(RunReport { id, plan: plan.into(), record, judgement, folder })
+}
+
+/// Renders the asked formats into `report/`; the paths that were written, most telling first.
+pub fn write_reports(
+    experiment: &Experiment,
+    report: &ExperimentReport,
+    formats: &[&'static Format],
+) -> Result<Vec<std::path::PathBuf>, FolderError> {
+    let folder = experiment.folder.join("report");
+    let mut paths = Vec::new();
+    for format in formats {
+        let artifacts = (format.render)(report).map_err(|error| FolderError::Foreign {
+            path: folder.join(format.name),
+            reason: error.to_string(),
+        })?;
+        for artifact in artifacts {
+            let path = folder.join(&artifact.path);
+            write(&path, &artifact.bytes)?;
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// The formats of these names.
+pub fn formats(names: &[String]) -> Result<Vec<&'static Format>, String> {
+    let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+    names
+        .iter()
+        .map(|name| {
+            let found = FORMATS.iter().find(|format| format.name == name);
+            found.ok_or_else(|| format!("no report format is called `{name}` (formats: {})", known()))
+        })
+        .collect()
+}

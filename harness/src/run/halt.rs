@@ -1,0 +1,96 @@
+//! Why a run ends before its plan does, and the one way to wait: every wait of the engine goes
+//! through [`Run::unless_halted`], so that a signal, a full disk or a stop condition ends any phase
+//! at once. Actions on containers do not go through it: half an action is worse than a late end.
+
+use std::time::Duration;
+
+use chaos_reports::measure;
+use chaos_reports::record::Moment;
+use chaos_reports::record::event::Ending;
+use tokio::time::{sleep, sleep_until};
+
+use super::Run;
+use crate::port::{Auditor, LoadGenerator, PortError, Runtime};
+use crate::recorder::JournalError;
+
+/// How often stop conditions are looked at.
+const STOP_CONDITION_PERIOD: Duration = Duration::from_millis(200);
+
+/// Why a run ends early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// A signal asked for it.
+    Interrupted(String),
+    /// A stop condition was met.
+    Aborted(String),
+    /// The baseline was not within the hypothesis.
+    NotSteady(String),
+    /// The environment or the harness failed.
+    Failed(String),
+}
+
+impl From<PortError> for Halt {
+    fn from(error: PortError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<Halt> for Ending {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Interrupted(signal) => Self::Interrupted { signal },
+            Halt::Aborted(reason) => Self::Aborted { reason },
+            Halt::NotSteady(reason) => Self::NotSteady { reason },
+            Halt::Failed(message) => Self::Error { message },
+        }
+    }
+}
+
+impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
+    /// Waits for something, unless the run has to end first.
+    pub(super) async fn unless_halted<T>(&self, wait: impl Future<Output = T>) -> Result<T, Halt> {
+        tokio::select! {
+            biased;
+            halt = self.halted() => Err(halt),
+            done = wait => Ok(done),
+        }
+    }
+
+    /// Waits for a length of time.
+    pub(super) async fn pass(&self, span: Duration) -> Result<(), Halt> {
+        self.unless_halted(sleep(span)).await
+    }
+
+    /// Waits for a moment of the run.
+    pub(super) async fn pass_until(&self, moment: Moment) -> Result<(), Halt> {
+        let instant = self.recorder.epoch() + Duration::from_micros(moment.0);
+        self.unless_halted(sleep_until(instant)).await
+    }
+
+    async fn halted(&self) -> Halt {
+        tokio::select! {
+            signal = self.stop.asked() => Halt::Interrupted(signal),
+            halt = self.watched() => halt,
+        }
+    }
+
+    async fn watched(&self) -> Halt {
+        loop {
+            if let Some(error) = self.recorder.failure() {
+                return error.into();
+            }
+            let conditions = &self.plan.stop_conditions;
+            let met = self.recorder.read(|record| measure::stop_condition(record, conditions));
+            if let Some(reason) = met {
+                return Halt::Aborted(reason);
+            }
+            sleep(STOP_CONDITION_PERIOD).await;
+        }
+    }
+}

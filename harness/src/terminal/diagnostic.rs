@@ -1,0 +1,45 @@
+//! Mistakes in files, drawn in place: the lines of the file, the wrong bytes marked, and what to do.
+
+use chaos_scenarios::text::{Diagnostic, Diagnostics};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource};
+
+/// Sets up how diagnostics are drawn, for the whole process.
+pub fn install() {
+    // Only fails if a hook is set already, and then that one is as good.
+    let _ = miette::set_hook(Box::new(|_| Box::new(handler())));
+}
+
+/// Draws the mistakes of files on standard error.
+pub fn show(files: &[Diagnostics]) {
+    for file in files {
+        for diagnostic in &file.list {
+            super::tell(drawn(file, diagnostic).trim_end());
+        }
+    }
+    let count: usize = files.iter().map(|file| file.list.len()).sum();
+    let word = if count == 1 { "mistake" } else { "mistakes" };
+    super::error(&format!("{count} {word}; nothing was started"));
+}
+
+fn drawn(file: &Diagnostics, diagnostic: &Diagnostic) -> String {
+    let Diagnostic { file: name, line, column, span, message, label, help } = diagnostic;
+    let length = (span.end - span.start).max(1).min(file.text.len().saturating_sub(span.start));
+    let marked = LabeledSpan::at(span.start..span.start + length, label.clone().unwrap_or_default());
+    let mut report = MietteDiagnostic::new(message.clone()).with_label(marked);
+    if let Some(help) = help {
+        report = report.with_help(help);
+    }
+    let source = NamedSource::new(name, file.text.clone());
+    let report = miette::Report::new(report).with_source_code(source);
+    let mut text = String::new();
+    match handler().render_report(&mut text, report.as_ref()) {
+        Ok(()) => text,
+        Err(_) => format!("{name}:{line}:{column}: {message}\n"),
+    }
+}
+
+fn handler() -> GraphicalReportHandler {
+    let colors = console::colors_enabled_stderr();
+    let theme = if colors { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    GraphicalReportHandler::new_themed(theme).with_width(100)
+}

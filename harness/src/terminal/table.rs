@@ -1,0 +1,98 @@
+//! The result of an experiment as a table on standard output.
+
+use chaos_reports::judge::report::{Cell, ExperimentReport, RunReport};
+use chaos_reports::judge::{Flag, Value, Verdict};
+use chaos_scenarios::measure::{Fate, Measure};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell as Field, CellAlignment, ContentArrangement, Table};
+use console::style;
+
+const COLUMNS: [&str; 9] = [
+    "scenario",
+    "target",
+    "verdict",
+    "completed",
+    "accepted",
+    "recovery",
+    "in full",
+    "lost",
+    "duplicate",
+];
+
+/// The matrix, one row per scenario and target, with the figures of its first run; then why what
+/// did not hold did not.
+pub fn render(report: &ExperimentReport) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(COLUMNS);
+    for cell in &report.cells {
+        table.add_row(row(report, cell));
+    }
+    for (index, column) in table.column_iter_mut().enumerate().skip(3) {
+        let _figures_from_here = index;
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let mut text = table.to_string();
+    for run in &report.runs {
+        text.push_str(&reasons(run));
+    }
+    text
+}
+
+fn row(report: &ExperimentReport, cell: &Cell) -> Vec<Field> {
+    let mut fields = vec![
+        Field::new(&cell.scenario),
+        Field::new(format!("{}@{}", cell.target, cell.mode)),
+        Field::new(verdict(cell.verdict, &cell.flags)),
+    ];
+    let shown = cell.runs.first().or(cell.control.as_ref()).and_then(|id| report.run(id));
+    fields.extend(MEASURES.iter().map(|measure| Field::new(figure(shown, measure))));
+    fields
+}
+
+const MEASURES: [Measure; 6] = [
+    Measure::AvailabilityCompleted,
+    Measure::AvailabilityAccepted,
+    Measure::Recovery,
+    Measure::RecoveryFull,
+    Measure::Fate(Fate::Lost),
+    Measure::Fate(Fate::Duplicate),
+];
+
+fn figure(run: Option<&RunReport>, measure: &Measure) -> String {
+    match run.and_then(|run| run.judgement.measures.get(measure)) {
+        None | Some(Value::Absent(_)) => "–".to_owned(),
+        Some(value) => value.show(measure.unit()),
+    }
+}
+
+fn verdict(verdict: Verdict, flags: &[Flag]) -> String {
+    let word = match verdict {
+        Verdict::Held => style("✓ held").green(),
+        Verdict::NotApplicable => style("· not applicable").dim(),
+        Verdict::Inconclusive => style("? inconclusive").yellow(),
+        Verdict::Aborted => style("! aborted").yellow(),
+        Verdict::Interrupted => style("! interrupted").yellow(),
+        Verdict::NotSteady => style("! not steady").red(),
+        Verdict::Deviated => style("✗ deviated").red(),
+        Verdict::Error => style("✗ error").red(),
+    };
+    let flags: String = flags
+        .iter()
+        .map(|flag| match flag {
+            Flag::Dirty => ", dirty",
+            Flag::Flaky => ", flaky",
+        })
+        .collect();
+    format!("{word}{flags}")
+}
+
+fn reasons(run: &RunReport) -> String {
+    if matches!(run.judgement.verdict, Verdict::Held | Verdict::NotApplicable) {
+        return String::new();
+    }
+    run.judgement.reasons.iter().fold(String::new(), |text, reason| {
+        format!("{text}\n{}: {reason}", style(&run.id).bold())
+    })
+}

@@ -1,0 +1,225 @@
+//! A target that exists only in memory: containers that die when they are killed, users that are
+//! served while the broker lives, and every way to refuse.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chaos_harness::port::{
+    Auditor, Deployment, Identity, Load, LoadGenerator, PortError, Proof, Runtime,
+};
+use chaos_harness::recorder::Recorder;
+use chaos_reports::record::event::Event;
+use chaos_reports::record::final_state::SourcedRow;
+use chaos_reports::record::window::{WINDOW_MICROS, Window};
+use chaos_scenarios::action::{Action, Check, Replica};
+use chaos_scenarios::plan::{LoadPlan, Plan};
+use chaos_scenarios::target::Endpoint;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, sleep_until};
+
+const DUE_PER_WINDOW: u32 = 10;
+const LATENCY_MICROS: u64 = 10_000;
+
+/// What the fakes share, and what a test looks at.
+#[derive(Debug, Default)]
+pub struct World {
+    pub down: Mutex<BTreeSet<Replica>>,
+    pub applied: Mutex<Vec<Action>>,
+    pub refused: Mutex<Option<Action>>,
+    pub residue: Mutex<Vec<String>>,
+    pub never_steady: Mutex<bool>,
+    pub never_ready: Mutex<bool>,
+    pub immune: Mutex<bool>,
+    pub standing: Mutex<bool>,
+    pub loading: Mutex<bool>,
+    recorder: Mutex<Option<Recorder>>,
+}
+
+impl World {
+    fn someone_is_down(&self) -> bool {
+        !self.down.lock().unwrap().is_empty()
+    }
+
+    fn tell(&self, replica: &Replica, action: &str) {
+        if let Some(recorder) = self.recorder.lock().unwrap().as_ref() {
+            recorder.emit(Event::Container {
+                replica: replica.clone(),
+                action: action.to_owned(),
+                happened: recorder.now(),
+                exit_code: (action == "die").then_some(137),
+            });
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeRuntime(pub Arc<World>);
+
+impl Runtime for FakeRuntime {
+    async fn provision(
+        &self,
+        plan: &Plan,
+        _identity: &Identity,
+        recorder: &Recorder,
+    ) -> Result<Deployment, PortError> {
+        *self.0.standing.lock().unwrap() = true;
+        *self.0.recorder.lock().unwrap() = Some(recorder.clone());
+        sleep(Duration::from_millis(800)).await;
+        let mut ports = BTreeMap::new();
+        for component in &plan.target.components {
+            for port in &component.ports {
+                let replica = Replica { component: component.name.clone(), number: 1 };
+                ports.insert((replica, *port), 40_000 + *port % 1000);
+            }
+        }
+        Ok(Deployment { ports, variables: BTreeMap::new() })
+    }
+
+    async fn apply(&self, action: &Action) -> Result<(), PortError> {
+        sleep(Duration::from_millis(130)).await;
+        if self.0.refused.lock().unwrap().as_ref() == Some(action) {
+            return Err(PortError(format!("refused to {action}")));
+        }
+        self.0.applied.lock().unwrap().push(action.clone());
+        match action {
+            Action::Kill { .. } if *self.0.immune.lock().unwrap() => {}
+            Action::Kill { replica, .. } => {
+                self.0.down.lock().unwrap().insert(replica.clone());
+                self.0.tell(replica, "die");
+            }
+            Action::Start { replica } => {
+                self.0.down.lock().unwrap().remove(replica);
+                self.0.tell(replica, "start");
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, check: &Check) -> Result<Option<Proof>, PortError> {
+        let recorder = self.0.recorder.lock().unwrap().clone().expect("provisioned");
+        let (Check::Ended { replica }
+        | Check::Unreachable { replica }
+        | Check::Running { replica }
+        | Check::Ready { replica }) = check;
+        let down = self.0.down.lock().unwrap().contains(replica);
+        let wanted_down = matches!(check, Check::Ended { .. } | Check::Unreachable { .. });
+        let proof = Proof { since: recorder.now(), evidence: check.to_string() };
+        Ok((down == wanted_down).then_some(proof))
+    }
+
+    async fn collect_logs(&self, _folder: &Path) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn dismantle(&self) -> Result<Vec<String>, PortError> {
+        *self.0.standing.lock().unwrap() = false;
+        Ok(self.0.residue.lock().unwrap().clone())
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeLoad(pub Arc<World>);
+
+pub struct RunningFakeLoad {
+    world: Arc<World>,
+    users: JoinHandle<()>,
+    recorder: Recorder,
+}
+
+impl LoadGenerator for FakeLoad {
+    type Running = RunningFakeLoad;
+
+    async fn start(
+        &self,
+        plan: &LoadPlan,
+        _seed: u64,
+        _entry: &str,
+        _ledger: &Path,
+        recorder: &Recorder,
+    ) -> Result<RunningFakeLoad, PortError> {
+        *self.0.loading.lock().unwrap() = true;
+        recorder.emit(Event::LoadStarted { engine: "fake".to_owned(), users: 1 });
+        let users = tokio::spawn(send(self.0.clone(), plan.workload.headline.clone(), recorder.clone()));
+        Ok(RunningFakeLoad { world: self.0.clone(), users, recorder: recorder.clone() })
+    }
+}
+
+async fn send(world: Arc<World>, class: String, recorder: Recorder) {
+    let first = recorder.now().0 / WINDOW_MICROS + 1;
+    for index in first.. {
+        sleep_until(recorder.epoch() + Duration::from_micros((index + 1) * WINDOW_MICROS)).await;
+        let served = !world.someone_is_down() && !*world.never_steady.lock().unwrap();
+        recorder.emit(Event::Window(window(index, &class, served)));
+    }
+}
+
+fn window(index: u64, class: &str, served: bool) -> Window {
+    let start = chaos_reports::record::Moment(index * WINDOW_MICROS);
+    let last = start.plus(WINDOW_MICROS - WINDOW_MICROS / u64::from(DUE_PER_WINDOW));
+    Window {
+        index,
+        class: class.to_owned(),
+        due: DUE_PER_WINDOW,
+        good: if served { DUE_PER_WINDOW } else { 0 },
+        fail: if served { 0 } else { DUE_PER_WINDOW },
+        first_good: served.then_some(start),
+        last_good: served.then_some(last),
+        first_bad: (!served).then_some(start),
+        last_bad: (!served).then_some(last),
+        acknowledged: if served { DUE_PER_WINDOW } else { 0 },
+        latencies: vec![(LATENCY_MICROS, u64::from(DUE_PER_WINDOW))],
+        ..Window::default()
+    }
+}
+
+impl Load for RunningFakeLoad {
+    async fn stop(self) -> Result<(), PortError> {
+        self.users.abort();
+        *self.world.loading.lock().unwrap() = false;
+        self.recorder.emit(Event::LoadEnded { engine_requests: 0, panics: 0 });
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub struct FakeAuditor(pub Arc<World>);
+
+impl Auditor for FakeAuditor {
+    async fn ready(
+        &self,
+        _plan: &Plan,
+        _deployment: &Deployment,
+        component: &str,
+    ) -> Result<String, PortError> {
+        sleep(Duration::from_millis(5)).await;
+        let down = self.0.down.lock().unwrap().iter().any(|it| it.component == component);
+        if down || *self.0.never_ready.lock().unwrap() {
+            return Err(PortError(format!("{component} is down")));
+        }
+        Ok("it said so".to_owned())
+    }
+
+    async fn canary(&self, _plan: &Plan, _deployment: &Deployment) -> Result<String, PortError> {
+        sleep(Duration::from_millis(50)).await;
+        Ok("completed".to_owned())
+    }
+
+    async fn pending(
+        &self,
+        _plan: &Plan,
+        _deployment: &Deployment,
+    ) -> (BTreeMap<String, u64>, Vec<String>) {
+        let waiting = if self.0.someone_is_down() { 50 } else { 0 };
+        (BTreeMap::from([("outbox".to_owned(), waiting)]), Vec::new())
+    }
+
+    async fn audit(
+        &self,
+        _endpoint: &Endpoint,
+        _deployment: &Deployment,
+    ) -> Result<Vec<SourcedRow>, PortError> {
+        Ok(Vec::new())
+    }
+}
