@@ -76,6 +76,8 @@ pub enum Command {
     Redrive(RedriveArguments),
     /// Remove everything that ended runs left behind
     Clean(CleanArguments),
+    /// Stop the experiment that runs on this machine; it undoes and removes what it did
+    Halt,
     /// Tell what works on this machine and what does not
     Doctor(DoctorArguments),
     /// Print a completion script for a shell
@@ -147,7 +149,12 @@ pub struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Reports to write
-    #[arg(long, value_delimiter = ',', value_name = "FORMAT", default_value = "html,json,junit,md")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "FORMAT",
+        default_value = "html,json,junit,md"
+    )]
     pub format: Vec<String>,
     /// Leave the containers of the last run running
     #[arg(long)]
@@ -204,7 +211,12 @@ pub struct ReportArguments {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Reports to write
-    #[arg(long, value_delimiter = ',', value_name = "FORMAT", default_value = "html,json,junit,md")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "FORMAT",
+        default_value = "html,json,junit,md"
+    )]
     pub format: Vec<String>,
 }
 

@@ -33,7 +33,10 @@ pub enum Failure {
 
 impl Failure {
     /// An environment that failed, from any error that says what to do.
-    #[expect(clippy::needless_pass_by_value, reason = "reads well as `map_err(Failure::environment)`")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads well as `map_err(Failure::environment)`"
+    )]
     pub fn environment(error: impl ToString) -> Self {
         Self::Environment(error.to_string())
     }

@@ -2,12 +2,21 @@
 //! and reports. Async, Docker, goose, clap, files and signals live in this crate alone; what is
 //! asked and what it means live in `chaos-scenarios` and `chaos-reports`, which are pure.
 
+pub mod audit;
 pub mod clean;
+pub mod cli;
+pub mod command;
 pub mod docker;
 pub mod doctor;
+pub mod exit;
+pub mod experiment;
 pub mod folder;
 pub mod load;
 pub mod lock;
 pub mod owner;
 pub mod port;
 pub mod recorder;
+pub mod run;
+pub mod sample;
+pub mod stop;
+pub mod terminal;

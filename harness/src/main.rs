@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Logs(arguments) => command::logs::execute(&arguments),
         Command::Redrive(arguments) => command::redrive::execute(&arguments, show),
         Command::Clean(arguments) => command::clean::execute(arguments, show),
+        Command::Halt => command::halt::execute(),
         Command::Doctor(_) => command::doctor::execute(show),
         Command::Completions { shell } => command::completions::execute(shell),
         Command::Refapp { role } => return chaos_targets::main(&role),

@@ -9,7 +9,8 @@ use chaos_reports::record::Moment;
 use chaos_reports::record::final_state::SourcedRow;
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
-use chaos_scenarios::target::Endpoint;
+use chaos_scenarios::target::{Endpoint, interpolate};
+use chaos_scenarios::workload::Request;
 
 use crate::recorder::Recorder;
 
@@ -41,8 +42,13 @@ impl Deployment {
     /// The loopback addresses of an endpoint, one per replica of its component, with variables
     /// filled in; empty if nothing of it is published.
     pub fn urls(&self, endpoint: &Endpoint) -> Vec<(Replica, String)> {
-        let credentials =
-            endpoint.credentials.as_ref().map_or_else(String::new, |written| format!("{written}@"));
+        let credentials = endpoint.credentials.as_ref().map_or_else(String::new, |written| {
+            // What cannot be filled in was refused when the target was read.
+            format!(
+                "{}@",
+                interpolate(written, &self.variables).unwrap_or_else(|_| written.clone())
+            )
+        });
         self.ports
             .iter()
             .filter(|((replica, port), _)| {
@@ -137,6 +143,7 @@ pub trait Auditor: Send + Sync + 'static {
         &self,
         plan: &Plan,
         deployment: &Deployment,
+        request: &Request,
     ) -> impl Future<Output = Result<String, PortError>> + Send;
 
     /// Pending work over all endpoints by kind, and the endpoints that did not answer.

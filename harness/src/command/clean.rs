@@ -1,8 +1,11 @@
 //! `chaos clean`: removes what ended runs left behind, by their labels alone.
 
+use serde_json::json;
+
 use super::block_on;
 use crate::clean::{self, Scope};
 use crate::cli::{CleanArguments, Output, Show};
+use crate::docker::Object;
 use crate::exit::Failure;
 use crate::lock::Lock;
 use crate::{docker, terminal};
@@ -11,22 +14,25 @@ use crate::{docker, terminal};
 pub fn execute(arguments: CleanArguments, show: Show) -> Result<u8, Failure> {
     block_on(async {
         let daemon = docker::connect(false).await.map_err(Failure::environment)?;
-        let _lock = Lock::take(&daemon.facts.id).map_err(Failure::environment)?;
+        let _lock = Lock::acquire(&daemon.facts.id).map_err(Failure::environment)?;
         let scope = if arguments.all { Scope::All } else { Scope::Dead };
         let cleaned = clean::clean(&daemon, scope).await.map_err(Failure::environment)?;
         match show.output {
             Output::Human => terminal::result(&sentence(&cleaned)),
             Output::Json => {
-                let json = serde_json::json!({
-                    "removed": cleaned.removed, "left": cleaned.left, "kept": cleaned.kept,
-                });
+                let removed: Vec<String> = names(cleaned.removed.iter());
+                let left: Vec<String> = names(cleaned.left.iter().map(|(object, _)| object));
+                let spared: Vec<&String> = cleaned.spared.keys().collect();
+                let json = json!({"removed": removed, "left": left, "spared": spared});
                 terminal::result(&json.to_string());
             }
         }
-        if cleaned.left.is_empty() {
-            return Ok(0);
+        match cleaned.left.first() {
+            None => Ok(0),
+            Some((object, error)) => {
+                Err(Failure::Dirty(format!("{object} could not be removed: {error}")))
+            }
         }
-        Err(Failure::Dirty(format!("could not be removed: {}", cleaned.left.join(", "))))
     })
 }
 
@@ -39,9 +45,12 @@ fn sentence(cleaned: &clean::Cleaned) -> String {
     for object in &cleaned.removed {
         text.push_str(&format!("\n  {object}"));
     }
-    if cleaned.kept > 0 {
-        let kept = cleaned.kept;
-        text.push_str(&format!("\n{kept} objects were left running on purpose; `--all` removes them"));
+    for (run, why) in &cleaned.spared {
+        text.push_str(&format!("\nrun {run} was left alone: {why}"));
     }
     text
+}
+
+fn names<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<String> {
+    objects.map(ToString::to_string).collect()
 }

@@ -13,8 +13,12 @@ use crate::terminal;
 pub fn execute(arguments: ListArguments, show: Show) -> Result<u8, Failure> {
     let lines = match arguments.what {
         Listed::Scenarios => scenarios(),
-        Listed::Targets => CATALOGUE.iter().map(|it| (it.name.to_owned(), it.title.to_owned())).collect(),
-        Listed::Faults => fault::FAULTS.iter().map(|it| (it.0.to_owned(), it.1.to_owned())).collect(),
+        Listed::Targets => {
+            CATALOGUE.iter().map(|it| (it.name.to_owned(), it.title.to_owned())).collect()
+        }
+        Listed::Faults => {
+            fault::FAULTS.iter().map(|it| (it.0.to_owned(), it.1.to_owned())).collect()
+        }
         Listed::Measures => {
             Measure::all().map(|it| (it.to_string(), it.describe().to_owned())).collect()
         }
@@ -42,5 +46,7 @@ fn scenarios() -> Vec<(String, String)> {
 
 fn aligned(lines: &[(String, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    lines.iter().fold(String::new(), |text, (name, about)| format!("{text}{name:width$}  {about}\n"))
+    lines
+        .iter()
+        .fold(String::new(), |text, (name, about)| format!("{text}{name:width$}  {about}\n"))
 }

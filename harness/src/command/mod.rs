@@ -4,6 +4,7 @@ pub mod clean;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod halt;
 pub mod list;
 pub mod logs;
 pub mod plan;

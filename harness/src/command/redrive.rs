@@ -19,7 +19,9 @@ pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> 
     let target = plan.target;
     if target.redrive.is_empty() {
         let name = &target.name;
-        return Err(Failure::Usage(format!("target `{name}` names no redrive endpoint in x-chaos")));
+        return Err(Failure::Usage(format!(
+            "target `{name}` names no redrive endpoint in x-chaos"
+        )));
     }
     block_on(async {
         let (_, deployment) = attach(Some(&target.name)).await?;
@@ -49,11 +51,14 @@ async fn redrive(url: &str) -> Result<Value, reqwest::Error> {
 
 fn present(told: &[(String, Value)], show: Show) {
     if show.output == Output::Json {
-        let list: Vec<Value> =
-            told.iter().map(|(endpoint, answer)| json!({"endpoint": endpoint, "answer": answer})).collect();
+        let list: Vec<Value> = told
+            .iter()
+            .map(|(endpoint, answer)| json!({"endpoint": endpoint, "answer": answer}))
+            .collect();
         return terminal::result(&Value::from(list).to_string());
     }
-    let number = |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let number =
+        |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64).unwrap_or(0);
     let lines: Vec<String> = told
         .iter()
         .map(|(endpoint, answer)| {

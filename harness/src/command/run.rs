@@ -49,12 +49,15 @@ pub(super) fn present(
     match show.output {
         Output::Human => {
             let shown = paths.iter().find(|path| path.ends_with("index.html")).or(paths.first());
-            let place = shown.map_or_else(String::new, |path| format!("\n\nreport: {}", path.display()));
+            let place =
+                shown.map_or_else(String::new, |path| format!("\n\nreport: {}", path.display()));
             terminal::result(&format!("{}{place}", table::render(report)));
         }
         Output::Json => {
-            let json = render::json::text(report).map_err(Failure::environment)?;
-            terminal::result(&json);
+            let json = render::format("json").expect("JSON is a format of every version");
+            for artifact in (json.render)(report).map_err(Failure::environment)? {
+                terminal::result(&String::from_utf8_lossy(&artifact.bytes));
+            }
         }
     }
     Ok(())

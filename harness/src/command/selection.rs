@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chaos_scenarios::expectation::Expectation;
 use chaos_scenarios::experiment::{ExperimentRequest, Modes, Subject, plans};
+use chaos_scenarios::library;
 use chaos_scenarios::plan::Plan;
 use chaos_scenarios::plan::capability::Capabilities;
 use chaos_scenarios::plan::compile::{CompileError, Overrides};
@@ -14,7 +15,6 @@ use chaos_scenarios::scenario::{self, ScenarioFile};
 use chaos_scenarios::target::{self, Target};
 use chaos_scenarios::text::Diagnostics;
 use chaos_scenarios::workload::{self, Workload};
-use chaos_scenarios::library;
 use chaos_targets::CATALOGUE;
 
 use super::validate;
@@ -310,7 +310,10 @@ mod tests {
 
     #[test]
     fn a_safeguard_is_only_ever_switched_off() {
-        assert_eq!(safeguards_off(&["outbox=off".to_owned()]).ok(), Some(vec!["OUTBOX".to_owned()]));
+        assert_eq!(
+            safeguards_off(&["outbox=off".to_owned()]).ok(),
+            Some(vec!["OUTBOX".to_owned()])
+        );
         assert!(safeguards_off(&["OUTBOX=on".to_owned()]).is_err());
         assert!(safeguards_off(&["OUTBOX".to_owned()]).is_err());
     }

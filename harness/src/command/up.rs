@@ -16,8 +16,8 @@ use crate::load::Generator;
 use crate::port::{Deployment, Ports};
 use crate::recorder::Recorder;
 use crate::run::Run;
-use crate::terminal::progress::Style;
 use crate::terminal;
+use crate::terminal::progress::Style;
 
 /// Starts the target; it goes on until `chaos down`.
 pub fn execute(arguments: &UpArguments, show: Show) -> Result<u8, Failure> {
@@ -37,8 +37,8 @@ async fn stand_up(bench: &Bench, plan: &Plan) -> Result<Deployment, Failure> {
     let setting = bench.setting(plan, 0, folder, true);
     let ports = Ports {
         runtime: Arc::new(bench.runtime()),
-        load: Arc::new(Generator::default()),
-        auditor: Arc::new(HttpAuditor::default()),
+        load: Arc::new(Generator),
+        auditor: Arc::new(HttpAuditor::new().map_err(Failure::environment)?),
     };
     let recorder = Recorder::new(Box::new(std::io::sink()));
     let run = Run::new(plan.clone(), setting, ports, recorder, bench.stop());

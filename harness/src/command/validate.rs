@@ -26,7 +26,10 @@ pub fn execute(arguments: &ValidateArguments, show: Show) -> Result<u8, Failure>
     }
     if show.output == Output::Human {
         let count = arguments.files.len();
-        terminal::result(&format!("{count} {} valid", if count == 1 { "file is" } else { "files are" }));
+        terminal::result(&format!(
+            "{count} {} valid",
+            if count == 1 { "file is" } else { "files are" }
+        ));
     }
     Ok(0)
 }
@@ -42,10 +45,10 @@ fn check(path: &Path) -> Result<Result<(), Diagnostics>, Failure> {
 
 /// Display name, short name and text of a file.
 pub(super) fn read(path: &Path) -> Result<(String, String, String), Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::Usage(format!("{} cannot be read: {error}", path.display()))
-    })?;
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))?;
+    let stem =
+        path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let generic = ["compose", "docker-compose"].contains(&stem.as_str());
     let folder = std::path::absolute(path).ok().and_then(|path| {
         path.parent()?.file_name().map(|name| name.to_string_lossy().into_owned())

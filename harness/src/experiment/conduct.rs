@@ -22,7 +22,8 @@ use crate::recorder::{Recorder, wall_clock};
 use crate::run::{Run, Setting};
 use crate::stop::{self, Stop};
 use crate::terminal::progress::{self, Style};
-use crate::{clean, terminal};
+use crate::terminal::{self, images};
+use crate::{clean, load};
 
 /// Objects of a run may be removed by anybody this long after it should have ended.
 const EXPIRY_SLACK: Duration = Duration::from_secs(3600);
@@ -42,10 +43,11 @@ impl Bench {
     /// Finds the daemon, takes it for us alone, and removes what dead runs left behind.
     pub async fn prepare(allow_remote: bool, style: Style, keep: bool) -> Result<Self, Failure> {
         let stop = Stop::default();
+        // goose would take the interrupt signal for itself, unless it is taken before ours.
+        load::claim_signals().map_err(Failure::environment)?;
         stop::on_signals(&stop).map_err(Failure::environment)?;
-        crate::load::claim_signals();
         let daemon = docker::connect(allow_remote).await.map_err(Failure::environment)?;
-        let lock = Lock::take(&daemon.facts.id).map_err(Failure::environment)?;
+        let lock = Lock::acquire(&daemon.facts.id).map_err(Failure::environment)?;
         clean_leftovers(&daemon).await?;
         let experiment = Uuid::now_v7().simple().to_string()[20..].to_owned();
         Ok(Self { experiment, daemon, style, keep, stop, _lock: lock })
@@ -79,14 +81,9 @@ impl Bench {
 
     /// Makes the images that the plans need, where they are missing.
     pub async fn make_images(&self, plans: &[Plan]) -> Result<(), Failure> {
-        let needed = docker::image_references(plans);
-        let quiet = self.style == Style::Silent;
-        let tell = move |line: &str| {
-            if !quiet {
-                terminal::tell(line);
-            }
-        };
-        let making = docker::ensure_images(&self.daemon, &needed, &tell);
+        let targets = plans.iter().filter(|plan| is_run(plan)).map(|plan| &plan.target);
+        let needed = docker::image::image_references(targets).map_err(Failure::environment)?;
+        let making = images::make(&self.daemon, &needed, self.style);
         tokio::select! {
             made = making => made.map_err(Failure::environment),
             signal = self.stop.asked() => {
@@ -103,7 +100,7 @@ pub async fn conduct(experiment: &Experiment, bench: &Bench) -> Result<(), Failu
         let last = index + 1 == applicable.len();
         let title = format!("[{}/{}] {}", index + 1, applicable.len(), run_id(plan));
         let kept = bench.keep && last;
-        conduct_one(experiment, bench, plan, index, title, kept).await.map_err(Failure::environment)?;
+        conduct_one(experiment, bench, plan, index, title, kept).await?;
         if bench.stop.signal().is_some() {
             break;
         }
@@ -118,14 +115,15 @@ async fn conduct_one(
     index: usize,
     title: String,
     kept: bool,
-) -> Result<Ending, FolderError> {
+) -> Result<Ending, Failure> {
     let folder = experiment.run_folder(plan);
-    let recorder = open_journal(&folder)?;
+    let recorder = open_journal(&folder).map_err(Failure::environment)?;
     let setting = bench.setting(plan, index, folder, kept);
+    let auditor = HttpAuditor::new().map_err(Failure::environment)?;
     let ports = Ports {
         runtime: Arc::new(bench.runtime()),
-        load: Arc::new(Generator::default()),
-        auditor: Arc::new(HttpAuditor::default()),
+        load: Arc::new(Generator),
+        auditor: Arc::new(auditor),
     };
     let watching = tokio::spawn(progress::follow(recorder.clone(), title, bench.style));
     let run = Run::new(plan.clone(), setting, ports, recorder, bench.stop.clone());
@@ -163,9 +161,10 @@ async fn clean_leftovers(daemon: &Daemon) -> Result<(), Failure> {
         let count = cleaned.removed.len();
         terminal::tell(&format!("removed {count} objects that a dead run had left behind"));
     }
-    if cleaned.left.is_empty() {
-        return Ok(());
+    match cleaned.left.first() {
+        None => Ok(()),
+        Some((object, error)) => Err(Failure::Dirty(format!(
+            "a dead run left {object}, which cannot be removed: {error}"
+        ))),
     }
-    let left = cleaned.left.join(", ");
-    Err(Failure::Dirty(format!("a dead run left objects that cannot be removed: {left}")))
 }

@@ -77,7 +77,9 @@ pub fn formats(names: &[String]) -> Result<Vec<&'static Format>, String> {
         .iter()
         .map(|name| {
             let found = FORMATS.iter().find(|format| format.name == name);
-            found.ok_or_else(|| format!("no report format is called `{name}` (formats: {})", known()))
+            found.ok_or_else(|| {
+                format!("no report format is called `{name}` (formats: {})", known())
+            })
         })
         .collect()
 }

@@ -92,8 +92,8 @@ impl Experiment {
     /// Reads what was planned.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
         let path = folder.join(FILE);
-        let bytes = fs::read(&path)
-            .map_err(|source| FolderError::Read { path: path.clone(), source })?;
+        let bytes =
+            fs::read(&path).map_err(|source| FolderError::Read { path: path.clone(), source })?;
         let foreign = |reason: String| FolderError::Foreign { path: path.clone(), reason };
         let mut experiment: Self =
             serde_json::from_slice(&bytes).map_err(|error| foreign(error.to_string()))?;
@@ -126,6 +126,7 @@ pub fn run_id(plan: &Plan) -> String {
 
 /// Writes a file and the folders above it.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, bytes));
+    let written =
+        path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, bytes));
     written.map_err(|source| FolderError::Write { path: path.to_owned(), source })
 }

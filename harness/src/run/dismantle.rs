@@ -23,7 +23,8 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         self.heal_outstanding().await;
         let logs = self.keep_logs().await;
         self.sampling = None;
-        let removed = if self.setting.identity.kept { self.tell_kept() } else { self.remove().await };
+        let removed =
+            if self.setting.identity.kept { self.tell_kept() } else { self.remove().await };
         load.and(logs).and(removed)
     }
 
@@ -52,6 +53,9 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
 
     async fn keep_logs(&self) -> Result<(), Halt> {
         let folder = self.setting.folder.join("logs");
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Halt::Failed(format!("{} cannot be made: {error}", folder.display()))
+        })?;
         let collecting = timeout(LOGS_LIMIT, self.ports.runtime.collect_logs(&folder));
         tokio::select! {
             collected = collecting => match collected {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Event;
 use chaos_scenarios::action::{Action, Check};
-use chaos_scenarios::plan::PlannedFault;
+use chaos_scenarios::plan::{Need, PlannedFault};
 use futures::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Run;
 use super::halt::Halt;
-use crate::port::{Auditor, LoadGenerator, PortError, Proof, Runtime};
+use crate::port::{Auditor, Load, LoadGenerator, PortError, Proof, Runtime};
 
 /// How long a fault may take to be felt.
 const FELT_LIMIT: Duration = Duration::from_secs(5);
@@ -20,6 +20,10 @@ const FELT_LIMIT: Duration = Duration::from_secs(5);
 const HEAL_LIMIT: Duration = Duration::from_secs(30);
 /// How long healed components may take to be ready.
 const READY_AGAIN_LIMIT: Duration = Duration::from_secs(60);
+/// An injection waits at most this long for an order to be in flight.
+const NEED_LIMIT: Duration = Duration::from_secs(2);
+/// Pause between two looks for one: orders may be in flight for milliseconds only.
+const NEED_POLL: Duration = Duration::from_micros(500);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(25);
 /// Pause before an undo is tried again.
@@ -43,12 +47,28 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     async fn inject(&self, fault: &PlannedFault) -> Result<(), Halt> {
+        self.meet_needs().await?;
         let heal = fault.injection.heal.clone();
         self.recorder.emit_durably(Event::FaultArmed { fault: fault.id, heal })?;
         let actions = fault.injection.inject.iter();
         let done = join_all(actions.map(|action| self.ports.runtime.apply(action))).await;
         done.into_iter().collect::<Result<(), PortError>>()?;
         self.recorder.emit(Event::FaultInjected { fault: fault.id });
+        Ok(())
+    }
+
+    /// Waits, within a bound, for what the scenario needs to be the case; what is not met then
+    /// makes the run inconclusive when it is judged.
+    async fn meet_needs(&self) -> Result<(), Halt> {
+        if !self.plan.needs.contains(&Need::InFlight) {
+            return Ok(());
+        }
+        let in_flight = async {
+            while self.load.as_ref().is_none_or(|load| load.orders_in_flight() == 0) {
+                sleep(NEED_POLL).await;
+            }
+        };
+        let _ = self.unless_halted(timeout(NEED_LIMIT, in_flight)).await?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Run;
 use super::halt::Halt;
-use crate::port::{Auditor, LoadGenerator, Runtime};
+use crate::port::{Auditor, LoadGenerator, PortError, Runtime};
 
 /// How long a target may take to become ready.
 const READY_LIMIT: Duration = Duration::from_secs(90);
@@ -90,16 +90,30 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         ))
     }
 
+    async fn send_canary(&self, attempt: u64) -> Result<String, PortError> {
+        let workload = &self.plan.load.workload;
+        let class = self.plan.target.canary.as_deref().unwrap_or(&workload.headline);
+        let compiled = workload.compile().map_err(|error| PortError(error.to_string()))?;
+        let canary = compiled.canary(self.plan.seed, class, attempt).ok_or_else(|| {
+            PortError(format!("the workload `{}` has no class `{class}`", workload.name))
+        })?;
+        if let Some(entry) = &canary.ledger {
+            self.recorder.emit(Event::CanarySent { order: entry.id.clone() });
+        }
+        self.ports.auditor.canary(&self.plan, &self.deployment, &canary).await
+    }
+
     async fn canary_arrives(&self) -> Result<(), Halt> {
         let mut last = "it was not sent".to_owned();
         let attempts = async {
-            loop {
-                match self.ports.auditor.canary(&self.plan, &self.deployment).await {
+            for attempt in 0.. {
+                match self.send_canary(attempt).await {
                     Ok(evidence) => return evidence,
                     Err(error) => last = error.to_string(),
                 }
                 sleep(READY_POLL).await;
             }
+            unreachable!("attempts are bounded by the time alone")
         };
         let arrived = self.unless_halted(timeout(CANARY_LIMIT, attempts)).await?;
         let evidence = arrived.map_err(|_| {

@@ -24,7 +24,8 @@ pub fn show(files: &[Diagnostics]) {
 fn drawn(file: &Diagnostics, diagnostic: &Diagnostic) -> String {
     let Diagnostic { file: name, line, column, span, message, label, help } = diagnostic;
     let length = (span.end - span.start).max(1).min(file.text.len().saturating_sub(span.start));
-    let marked = LabeledSpan::at(span.start..span.start + length, label.clone().unwrap_or_default());
+    let marked =
+        LabeledSpan::at(span.start..span.start + length, label.clone().unwrap_or_default());
     let mut report = MietteDiagnostic::new(message.clone()).with_label(marked);
     if let Some(help) = help {
         report = report.with_help(help);

@@ -2,6 +2,7 @@
 //! only where they are shown and wanted.
 
 pub mod diagnostic;
+pub mod images;
 pub mod progress;
 pub mod table;
 

@@ -92,7 +92,8 @@ fn reasons(run: &RunReport) -> String {
     if matches!(run.judgement.verdict, Verdict::Held | Verdict::NotApplicable) {
         return String::new();
     }
-    run.judgement.reasons.iter().fold(String::new(), |text, reason| {
-        format!("{text}\n{}: {reason}", style(&run.id).bold())
-    })
+    run.judgement
+        .reasons
+        .iter()
+        .fold(String::new(), |text, reason| format!("{text}\n{}: {reason}", style(&run.id).bold()))
 }

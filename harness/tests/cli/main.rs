@@ -147,7 +147,8 @@ fn the_library_and_the_built_in_targets_are_valid() {
     for target in ["monolith", "broker"] {
         files.push(root.join("targets").join(target).join("compose.yaml").display().to_string());
     }
-    let words: Vec<&str> = ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let words: Vec<&str> =
+        ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let told = chaos(&words);
     assert_eq!(told.code, 0, "{}", told.told);
 }

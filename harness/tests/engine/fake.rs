@@ -16,6 +16,7 @@ use chaos_reports::record::window::{WINDOW_MICROS, Window};
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
 use chaos_scenarios::target::Endpoint;
+use chaos_scenarios::workload::Request;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 
@@ -23,18 +24,19 @@ const DUE_PER_WINDOW: u32 = 10;
 const LATENCY_MICROS: u64 = 10_000;
 
 /// What the fakes share, and what a test looks at.
-#[derive(Debug, Default)]
-pub struct World {
-    pub down: Mutex<BTreeSet<Replica>>,
-    pub applied: Mutex<Vec<Action>>,
-    pub refused: Mutex<Option<Action>>,
-    pub residue: Mutex<Vec<String>>,
-    pub never_steady: Mutex<bool>,
-    pub never_ready: Mutex<bool>,
-    pub immune: Mutex<bool>,
-    pub standing: Mutex<bool>,
-    pub loading: Mutex<bool>,
-    recorder: Mutex<Option<Recorder>>,
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) down: Mutex<BTreeSet<Replica>>,
+    pub(crate) applied: Mutex<Vec<Action>>,
+    pub(crate) refused: Mutex<Option<Action>>,
+    pub(crate) residue: Mutex<Vec<String>>,
+    pub(crate) never_steady: Mutex<bool>,
+    pub(crate) never_ready: Mutex<bool>,
+    pub(crate) immune: Mutex<bool>,
+    pub(crate) in_flight: Mutex<u64>,
+    pub(crate) standing: Mutex<bool>,
+    pub(crate) loading: Mutex<bool>,
+    pub(crate) recorder: Mutex<Option<Recorder>>,
 }
 
 impl World {
@@ -54,8 +56,7 @@ impl World {
     }
 }
 
-#[derive(Debug)]
-pub struct FakeRuntime(pub Arc<World>);
+pub(crate) struct FakeRuntime(pub(crate) Arc<World>);
 
 impl Runtime for FakeRuntime {
     async fn provision(
@@ -119,10 +120,9 @@ impl Runtime for FakeRuntime {
     }
 }
 
-#[derive(Debug)]
-pub struct FakeLoad(pub Arc<World>);
+pub(crate) struct FakeLoad(pub(crate) Arc<World>);
 
-pub struct RunningFakeLoad {
+pub(crate) struct RunningFakeLoad {
     world: Arc<World>,
     users: JoinHandle<()>,
     recorder: Recorder,
@@ -141,7 +141,8 @@ impl LoadGenerator for FakeLoad {
     ) -> Result<RunningFakeLoad, PortError> {
         *self.0.loading.lock().unwrap() = true;
         recorder.emit(Event::LoadStarted { engine: "fake".to_owned(), users: 1 });
-        let users = tokio::spawn(send(self.0.clone(), plan.workload.headline.clone(), recorder.clone()));
+        let users =
+            tokio::spawn(send(self.0.clone(), plan.workload.headline.clone(), recorder.clone()));
         Ok(RunningFakeLoad { world: self.0.clone(), users, recorder: recorder.clone() })
     }
 }
@@ -181,10 +182,13 @@ impl Load for RunningFakeLoad {
         self.recorder.emit(Event::LoadEnded { engine_requests: 0, panics: 0 });
         Ok(())
     }
+
+    fn orders_in_flight(&self) -> u64 {
+        *self.world.in_flight.lock().unwrap()
+    }
 }
 
-#[derive(Debug)]
-pub struct FakeAuditor(pub Arc<World>);
+pub(crate) struct FakeAuditor(pub(crate) Arc<World>);
 
 impl Auditor for FakeAuditor {
     async fn ready(
@@ -201,7 +205,12 @@ impl Auditor for FakeAuditor {
         Ok("it said so".to_owned())
     }
 
-    async fn canary(&self, _plan: &Plan, _deployment: &Deployment) -> Result<String, PortError> {
+    async fn canary(
+        &self,
+        _plan: &Plan,
+        _deployment: &Deployment,
+        _request: &Request,
+    ) -> Result<String, PortError> {
         sleep(Duration::from_millis(50)).await;
         Ok("completed".to_owned())
     }

@@ -89,7 +89,9 @@ fn a_library_is_named_only_in_the_folder_that_wraps_it() {
         let text = fs::read_to_string(&path).expect("a source file");
         for (library, homes) in &homes {
             let at_home = homes.iter().any(|home| relative.starts_with(home));
-            let named = text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(library));
+            let named = text
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && line.contains(library));
             let this_test = relative == "harness/tests/tidy/main.rs";
             assert!(at_home || !named || this_test, "{relative} names {library}");
         }

@@ -11,7 +11,7 @@ use crate::record::run_record::RunRecord;
 
 use super::effects::{Effects, Kind};
 use super::fate::{Found, Seen};
-use super::known::{CANARY, Known, KnownOrder, Rules, State};
+use super::known::{Known, KnownOrder, Rules, State};
 use super::{Case, known};
 
 /// Most lines of evidence for one invariant.
@@ -60,21 +60,27 @@ pub(super) fn check(
         let unknown = |(id, text): (&str, &str)| result(id, text, None, vec![reason.to_owned()]);
         return TEXTS.into_iter().map(unknown).collect();
     }
-    let waiting = waiting(cases, known, rules);
+    let waiting = waiting(record, cases, known, rules);
     let scene = Scene { record, cases, known, rules, waiting };
     TEXTS.into_iter().map(|(id, text)| scene.judge(id, text)).collect()
 }
 
 /// Orders that wait, among those of the ledger and the harness's own.
-fn waiting<'a>(cases: &[&Case<'a>], known: &'a Known<'a>, rules: Rules) -> HashSet<&'a str> {
+fn waiting<'a>(
+    record: &RunRecord,
+    cases: &[&Case<'a>],
+    known: &'a Known<'a>,
+    rules: Rules,
+) -> HashSet<&'a str> {
     let ledgered = cases
         .iter()
         .filter(|case| matches!(case.found, Found::Dead | Found::NotFinal))
         .map(|case| case.order.id.as_str());
-    let own = known.orders.iter().filter(|order| order.id.starts_with(CANARY)).filter(|order| {
-        let found = known::found(Some(order), None, None, rules);
-        matches!(found, Found::Dead | Found::NotFinal)
-    });
+    let own =
+        known.orders.iter().filter(|order| record.canaries.contains(order.id)).filter(|order| {
+            let found = known::found(Some(order), None, None, rules);
+            matches!(found, Found::Dead | Found::NotFinal)
+        });
     ledgered.chain(own.map(|order| order.id)).collect()
 }
 
@@ -119,11 +125,10 @@ impl<'a> Scene<'a> {
             return Err("the ledger may lack its end: the load was not stopped in good order");
         }
         let sent: HashSet<&str> = self.cases.iter().map(|case| case.order.id.as_str()).collect();
-        let strange = self
-            .known
-            .orders
-            .iter()
-            .filter(|order| !order.id.starts_with(CANARY) && !sent.contains(order.id));
+        let strange =
+            self.known.orders.iter().filter(|order| {
+                !self.record.canaries.contains(order.id) && !sent.contains(order.id)
+            });
         Ok(strange
             .map(|order| format!("{} is {}, never sent", order.id, order.state_name()))
             .collect())

@@ -9,9 +9,6 @@ use crate::record::final_state::{AuditRow, FinalState, SourcedRow};
 use super::effects::{Effects, Kind};
 use super::fate::Found;
 
-/// Ids that begin so belong to orders that the harness sent itself, to see whether the target works.
-pub(super) const CANARY: &str = "canary-";
-
 /// What the target holds of one order.
 #[derive(Debug, Clone)]
 pub(super) struct KnownOrder<'a> {

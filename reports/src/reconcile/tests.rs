@@ -42,8 +42,10 @@ fn order(id: &str, seen: (Outcome, Option<Acknowledgement>), expect: Expected) -
     }
 }
 
+/// A run whose harness sent two orders of its own.
 fn record() -> RunRecord {
-    Fabricated::run().record()
+    let canaries = ["canary-1", "canary-7"].map(str::to_owned).into();
+    RunRecord { canaries, ..Fabricated::run().record() }
 }
 
 fn judged(orders: &[OrderRecord], state: &FinalState) -> Reconciled {

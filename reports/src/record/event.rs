@@ -185,6 +185,11 @@ pub enum Event {
         /// What told it.
         evidence: String,
     },
+    /// An order of the harness's own is about to be sent, to see whether the target works.
+    CanarySent {
+        /// The order's id.
+        order: String,
+    },
     /// The load began; window times count from the run's start.
     LoadStarted {
         /// Which generator.

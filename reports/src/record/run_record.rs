@@ -1,7 +1,7 @@
 //! The fold of a journal: what is known about a run after each of its lines. Gate, recovery, drain,
 //! progress and judgement all look at this, so there is no second detector that could disagree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaos_scenarios::action::{Action, Replica};
 use chaos_scenarios::plan::{Plan, PlannedFault};
@@ -134,6 +134,8 @@ pub struct RunRecord {
     pub containers: BTreeMap<Replica, String>,
     /// Images by component replica.
     pub images: BTreeMap<Replica, String>,
+    /// Ids of orders that the harness sent itself, which stand on no ledger.
+    pub canaries: BTreeSet<String>,
     /// When the load began.
     pub load_started: Option<Moment>,
     /// When the load ended.
@@ -189,6 +191,9 @@ impl RunRecord {
             Event::ContainerCreated { replica, id, image, .. } => {
                 self.containers.insert(replica.clone(), id.clone());
                 self.images.insert(replica.clone(), image.clone());
+            }
+            Event::CanarySent { order } => {
+                self.canaries.insert(order.clone());
             }
             Event::LoadStarted { .. } => self.load_started = Some(entry.at),
             Event::LoadEnded { engine_requests, panics } => {
