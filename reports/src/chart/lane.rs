@@ -193,11 +193,11 @@ fn is_turned(mark: &Mark) -> bool {
 }
 
 fn draw_phase(phase: &PhaseStretch, number: usize, top: u32) -> Markup {
-    let shade = if number.is_multiple_of(2) { "phase even" } else { "phase odd" };
+    let class = if number.is_multiple_of(2) { "phase even" } else { "phase odd" };
     let share = (phase.to - phase.from).max(0.0);
     let named = share * USUAL > phase.name.len() as f64 * 5.6 + 10.0;
     html! {
-        rect class=(shade) x=(percent(phase.from)) width=(percent(share)) y=(top) height="14" {
+        rect class=(class) x=(percent(phase.from)) width=(percent(share)) y=(top) height="14" {
             title { (phase.name) }
         }
         @if named {

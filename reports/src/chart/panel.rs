@@ -45,7 +45,7 @@ pub struct Panel {
 pub const TITLE_HEIGHT: u32 = 26;
 
 /// Letters of a title beside which a key fits on a narrow page.
-const SHORT: usize = 24;
+const SHORT: usize = 20;
 
 /// Units of a plot's own coordinates per pixel: keeps numbers whole and lines smooth.
 const UNITS: u32 = 10;

@@ -84,7 +84,7 @@ struct Field<'a> {
 struct Timeline<'a> {
     step: u64,
     marks: &'a Marks,
-    phases: Vec<Phase>,
+    phases: Vec<Stretch>,
     classes: BTreeMap<&'a str, Class>,
     pending: Vec<Pending<'a>>,
     /// Orders that reached their final state, by whole second.
@@ -92,7 +92,7 @@ struct Timeline<'a> {
 }
 
 #[derive(Serialize)]
-struct Phase {
+struct Stretch {
     phase: &'static str,
     start: u64,
     end: Option<u64>,
@@ -201,7 +201,7 @@ fn field(cell: &Cell) -> Field<'_> {
 }
 
 fn timeline(run: &RunReport) -> Timeline<'_> {
-    let phase = |span: &crate::record::run_record::PhaseSpan| Phase {
+    let phase = |span: &crate::record::run_record::PhaseSpan| Stretch {
         phase: span.phase.name(),
         start: span.start.0,
         end: span.end.map(|end| end.0),

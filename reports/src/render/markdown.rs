@@ -22,6 +22,7 @@ const COLUMNS: [(&str, Measure); 6] = [
 ];
 
 /// Writes `summary.md` and a chart per scenario.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every format")]
 pub(super) fn render(report: &ExperimentReport) -> Result<Vec<Artifact>, RenderError> {
     let scenarios = scenarios(report);
     let mut charts = Vec::new();

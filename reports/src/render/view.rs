@@ -102,9 +102,8 @@ impl<'a> ScenarioView<'a> {
 
 fn named<'a>(name: &str, runs: &[&'a RunReport]) -> Vec<(String, &'a RunReport)> {
     let repeated = runs.len() > 1;
-    let name = |run: &RunReport| match repeated {
-        true => format!("{name} #{}", run.plan.repeat),
-        false => name.to_owned(),
+    let name = |run: &RunReport| {
+        if repeated { format!("{name} #{}", run.plan.repeat) } else { name.to_owned() }
     };
     runs.iter().map(|run| (name(run), *run)).collect()
 }

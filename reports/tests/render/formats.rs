@@ -19,9 +19,9 @@ pub(crate) fn text(name: &str, path: &str) -> String {
 /// Leaves the files where a person can look at them.
 fn keep(artifacts: &[Artifact]) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("report");
-    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(&folder).expect("a folder for the files");
     for artifact in artifacts {
-        std::fs::write(folder.join(&artifact.path), &artifact.bytes).unwrap();
+        std::fs::write(folder.join(&artifact.path), &artifact.bytes).expect("the file is written");
     }
 }
 
