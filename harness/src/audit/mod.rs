@@ -72,8 +72,8 @@ impl HttpAuditor {
         for (_, url) in deployment.urls(endpoint) {
             match self.text(&url).await {
                 Ok(text) => {
-                    return serde_json::from_str(&text).map_err(|error| {
-                        PortError(format!("{endpoint} does not tell counts as JSON: {error}"))
+                    return counts_in(&text).ok_or_else(|| {
+                        PortError(format!("{endpoint} does not tell counts as a JSON object"))
                     });
                 }
                 Err(error) => last = error,
@@ -206,6 +206,14 @@ impl HttpAuditor {
     }
 }
 
+/// The whole numbers of a JSON object; whatever else it tells is passed over.
+fn counts_in(text: &str) -> Option<BTreeMap<String, u64>> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let counts: BTreeMap<String, u64> =
+        object.into_iter().filter_map(|(kind, told)| Some((kind, told.as_u64()?))).collect();
+    (!counts.is_empty()).then_some(counts)
+}
+
 fn not_published(endpoint: &Endpoint) -> PortError {
     PortError(format!("{endpoint} is not published"))
 }
@@ -220,4 +228,18 @@ fn told(error: reqwest::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_beside_whatever_else_is_told() {
+        let told = r#"{"outbox": 3, "ready": 0, "broker_reachable": true, "note": null}"#;
+        let counts = BTreeMap::from([("outbox".to_owned(), 3), ("ready".to_owned(), 0)]);
+        assert_eq!(counts_in(told), Some(counts));
+        assert_eq!(counts_in("[1]"), None);
+        assert_eq!(counts_in(r#"{"reachable": false}"#), None);
+    }
 }

@@ -2,6 +2,7 @@
 //! of last year, so that both give the same bytes.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use chaos_reports::judge::judge as judge_run;
 use chaos_reports::judge::report::{ExperimentReport, RunReport};
@@ -39,8 +40,8 @@ fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderE
         journal::read(&bytes)
             .map_err(|error| FolderError::Foreign { path, reason: error.to_string() })?
     };
-    let orders = folder::read_orders(&folder.join(folder::ORDERS))?;
-    let rows = folder::read_final_state(&folder.join(folder::FINAL_STATE))?;
+    let orders = if_there(&folder.join(folder::ORDERS), folder::read_orders)?;
+    let rows = if_there(&folder.join(folder::FINAL_STATE), folder::read_final_state)?;
     let final_state = FinalState { rows, unread: record.audit_failed.clone() };
     let judgement = judge_run(&record, &orders, &final_state);
     let id = run_id(plan);
@@ -48,12 +49,20 @@ fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderE
     Ok(RunReport { id, plan: plan.into(), record, judgement, folder })
 }
 
+/// What a file holds; a run that ended early may not have come to write it.
+fn if_there<T>(
+    path: &Path,
+    read: impl Fn(&Path) -> Result<Vec<T>, folder::FolderError>,
+) -> Result<Vec<T>, FolderError> {
+    if path.exists() { Ok(read(path)?) } else { Ok(Vec::new()) }
+}
+
 /// Renders the asked formats into `report/`; the paths that were written, most telling first.
 pub fn write_reports(
     experiment: &Experiment,
     report: &ExperimentReport,
     formats: &[&'static Format],
-) -> Result<Vec<std::path::PathBuf>, FolderError> {
+) -> Result<Vec<PathBuf>, FolderError> {
     let folder = experiment.folder.join("report");
     let mut paths = Vec::new();
     for format in formats {

@@ -87,11 +87,11 @@ pub(super) fn drained(record: &RunRecord, since: Moment) -> bool {
     !asked || empty_since(record, since)
 }
 
-/// Whether the last samples, all taken since a moment, were empty.
+/// Whether the last samples, all taken since a moment, were empty and complete: an endpoint that
+/// does not answer may hide any amount of work, even if it never answered.
 fn empty_since(record: &RunRecord, since: Moment) -> bool {
-    let usual = Usual::of(record);
     let last = record.pending.iter().rev().take(EMPTY_SAMPLES);
     let empty =
-        last.filter(|sample| sample.at >= since && sample.total() == 0 && !usual.hides(sample));
+        last.filter(|sample| sample.at >= since && sample.total() == 0 && sample.silent.is_empty());
     empty.count() == EMPTY_SAMPLES
 }
