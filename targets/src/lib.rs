@@ -16,6 +16,8 @@ mod safeguard;
 mod settings;
 mod step;
 mod store;
+#[cfg(test)]
+mod trial;
 mod wiring;
 
 pub use architecture::{Architecture, CATALOGUE};

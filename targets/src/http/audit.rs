@@ -17,7 +17,7 @@ const CHUNK: usize = 32 * 1024;
 /// Chunks that may wait for a slow reader.
 const CHUNKS_AHEAD: usize = 4;
 /// Longest duration of one audit, reader included.
-const STREAM_DEADLINE: Duration = Duration::from_secs(60);
+const STREAM_DEADLINE: Duration = Duration::from_mins(1);
 
 /// One table that can be audited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -16,84 +15,41 @@ use prometheus::IntGauge;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
 
+use super::handling::{Handling, Message, StepError};
 use super::message::{History, Outgoing, message_id};
-use super::outbox::Outbox;
-use super::publisher::{PublishError, Publisher};
+use super::publisher::Publisher;
 use super::retry::{Failure, Next};
 use super::supervisor::{Session, SessionError};
-use super::{Context, inbox, retry, topology};
+use super::{Context, retry, topology};
 use crate::domain::event::Event;
 use crate::log;
-use crate::store::{StoreError, Unit};
 
 /// Messages that the broker may send ahead of their acknowledgement.
 const PREFETCH: u16 = 64;
 /// Messages handled in one transaction.
 const BATCH: usize = 32;
 
-/// What a service does about events.
-pub(crate) trait Reactor: Send + Sync + 'static {
-    /// The events it wants, as routing keys.
-    fn routing_keys(&self) -> Vec<String>;
-
-    /// Takes the locks that a whole batch needs, before any of its events is worked on.
-    fn prepare<'a>(
-        &'a self,
-        unit: &'a Unit,
-        events: &'a [&'a Event],
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
-
-    /// Does what the event asks for and returns the events that follow.
-    fn react<'a>(
-        &'a self,
-        unit: &'a Unit,
-        event: &'a Event,
-    ) -> BoxFuture<'a, Result<Vec<Event>, StepError>>;
-}
-
-/// Why an event was not handled.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StepError {
-    /// The database failed; it may go well later.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// An event could not be published after the commit.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The event makes no sense here; it never will.
-    #[error("{0}")]
-    Impossible(String),
-}
-
-impl StepError {
-    fn failure(&self) -> Failure {
-        match self {
-            Self::Store(_) | Self::Publish(_) => Failure::Transient,
-            Self::Impossible(_) => Failure::Permanent,
-        }
-    }
-
-    /// Whether what follows in the same batch cannot go better: then it need not be tried.
-    fn is_outage(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_outage())
-    }
-}
-
 /// A delivery that could be read.
 struct Incoming {
     delivery: Delivery,
-    id: Uuid,
-    event: Event,
+    message: Message,
+}
+
+impl Incoming {
+    /// A message without an id of its own has the one that follows from its event.
+    fn new(delivery: Delivery, event: Event) -> Self {
+        let id = message_id(&delivery.properties).parse();
+        let id = id.unwrap_or_else(|_| event.message_id());
+        Self { delivery, message: Message { id, event } }
+    }
 }
 
 /// The session that holds the connection for consuming.
 pub(super) struct Consumer {
     context: Context,
     publisher: Publisher,
-    outbox: Outbox,
-    reactor: Arc<dyn Reactor>,
+    handling: Handling,
     consuming: Arc<AtomicBool>,
 }
 
@@ -144,18 +100,17 @@ impl Consumer {
     pub(super) fn new(
         context: &Context,
         publisher: Publisher,
-        outbox: Outbox,
-        reactor: Arc<dyn Reactor>,
+        handling: Handling,
         consuming: Arc<AtomicBool>,
     ) -> Self {
-        Self { context: context.clone(), publisher, outbox, reactor, consuming }
+        Self { context: context.clone(), publisher, handling, consuming }
     }
 
     /// Declares the queues and starts to take messages. Each is counted the moment it arrives,
     /// not when its turn comes; the prefetch bounds how many can wait.
     async fn subscribe(&self, channel: &Channel) -> Result<Subscription, SessionError> {
         let Context { role, safeguards, .. } = self.context;
-        topology::declare(channel, role, safeguards, &self.reactor.routing_keys()).await?;
+        topology::declare(channel, role, safeguards, &self.handling.routing_keys()).await?;
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let queue = topology::work_queue(role).into();
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
@@ -184,15 +139,16 @@ impl Consumer {
     async fn handle(&self, deliveries: Vec<Delivery>) -> Result<(), SessionError> {
         let mut batch = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            match read(delivery) {
-                Ok(incoming) => batch.push(incoming),
-                Err((delivery, error)) => {
+            match serde_json::from_slice::<Event>(&delivery.data) {
+                Ok(event) => batch.push(Incoming::new(delivery, event)),
+                Err(error) => {
+                    let error = format!("the message cannot be read: {error}");
                     self.put_off(&delivery, Failure::Permanent, error).await?;
                 }
             }
         }
         // Two replicas that work on the same orders take their rows in the same sequence.
-        batch.sort_by(|one, other| one.event.order.id.cmp(&other.event.order.id));
+        batch.sort_by(|one, other| one.message.event.order.id.cmp(&other.message.event.order.id));
         if batch.is_empty() {
             return Ok(());
         }
@@ -217,27 +173,9 @@ impl Consumer {
         Ok(())
     }
 
-    /// Everything about a batch in one transaction.
     async fn apply(&self, batch: &[Incoming]) -> Result<(), StepError> {
-        let unit = self.context.database.begin().await?;
-        let ids: Vec<Uuid> = batch.iter().map(|incoming| incoming.id).collect();
-        let admitted = inbox::admit(&unit, &ids, self.context.safeguards).await?;
-        let events: Vec<&Event> = batch
-            .iter()
-            .zip(&admitted)
-            .filter(|(_, new)| **new)
-            .map(|(incoming, _)| &incoming.event)
-            .collect();
-        self.reactor.prepare(&unit, &events).await?;
-        let mut follow = Vec::with_capacity(events.len());
-        for event in &events {
-            follow.extend(self.reactor.react(&unit, event).await?);
-        }
-        let pending = self.outbox.record(&unit, follow).await?;
-        unit.commit().await?;
-        self.count("handled", events.len());
-        self.count("duplicate", batch.len() - events.len());
-        Ok(self.outbox.dispatch(pending).await?)
+        let messages: Vec<&Message> = batch.iter().map(|incoming| &incoming.message).collect();
+        self.handling.handle(&messages).await
     }
 
     async fn acknowledge(&self, batch: &[Incoming]) -> Result<(), SessionError> {
@@ -306,13 +244,3 @@ impl Consumer {
 
 type Arrivals = mpsc::UnboundedReceiver<lapin::Result<Delivery>>;
 type Subscription = (Arrivals, AbortOnDropHandle<()>);
-
-fn read(delivery: Delivery) -> Result<Incoming, (Delivery, String)> {
-    match serde_json::from_slice::<Event>(&delivery.data) {
-        Ok(event) => {
-            let id = message_id(&delivery.properties).parse();
-            Ok(Incoming { id: id.unwrap_or_else(|_| event.message_id()), delivery, event })
-        }
-        Err(error) => Err((delivery, format!("the message cannot be read: {error}"))),
-    }
-}

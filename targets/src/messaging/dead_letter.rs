@@ -1,11 +1,14 @@
 //! Messages that were given up: looked at without taking them, and sent again on request.
 
+use std::time::Duration;
+
 use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 use super::BrokerError;
 use super::link::Link;
@@ -16,6 +19,10 @@ use crate::role::Role;
 
 /// Sending a message again more often than this is taken for a loop.
 const MOST_REDRIVES: usize = 3;
+/// Longest wait for messages that were only looked at to be back in their queue.
+const RETURN_DEADLINE: Duration = Duration::from_secs(1);
+/// Pause between two looks.
+const RETURN_POLL: Duration = Duration::from_millis(10);
 
 /// A row of the audit.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -49,7 +56,20 @@ pub(super) async fn list(link: &Link, role: Role) -> Result<Vec<DeadLetter>, Bro
     let queue = dead_queue(role);
     let letters = take_all(&channel, &queue).await;
     channel.close(200, "seen".into()).await?;
-    Ok(letters?.iter().map(|delivery| describe(delivery, &queue)).collect())
+    let letters = letters?;
+    await_return(link, &queue, letters.len()).await?;
+    Ok(letters.iter().map(|delivery| describe(delivery, &queue)).collect())
+}
+
+/// The broker puts messages back after it has closed their channel, not before: waits until they
+/// are there again, so that whoever looks next sees them.
+async fn await_return(link: &Link, queue: &str, taken: usize) -> Result<(), BrokerError> {
+    let channel = link.fresh_channel().await?;
+    let deadline = Instant::now() + RETURN_DEADLINE;
+    while count(&channel, queue).await? < taken && Instant::now() < deadline {
+        sleep(RETURN_POLL).await;
+    }
+    Ok(channel.close(200, "returned".into()).await?)
 }
 
 /// Sends all dead letters of a service through it once more, with their original ids.
@@ -59,13 +79,16 @@ pub(super) async fn redrive(
     role: Role,
 ) -> Result<Redriven, BrokerError> {
     let channel = link.fresh_channel().await?;
-    let result = match take_all(&channel, &dead_queue(role)).await {
+    let queue = dead_queue(role);
+    let result = match take_all(&channel, &queue).await {
         Ok(letters) => send_again(publisher, &letters, role).await,
         Err(error) => Err(error),
     };
     // Closing returns what was not acknowledged.
     channel.close(200, "done".into()).await?;
-    result
+    let result = result?;
+    await_return(link, &queue, result.refused).await?;
+    Ok(result)
 }
 
 async fn send_again(
@@ -91,16 +114,20 @@ async fn send_again(
 
 /// Takes as many messages as were there at the start: those that come meanwhile are left.
 async fn take_all(channel: &Channel, queue: &str) -> Result<Vec<Delivery>, BrokerError> {
-    let passive = QueueDeclareOptions::default().passive();
-    let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
     let mut letters = Vec::new();
-    for _ in 0..declared.message_count() {
+    for _ in 0..count(channel, queue).await? {
         let Some(got) = channel.basic_get(queue.into(), BasicGetOptions::default()).await? else {
             break;
         };
         letters.push(got.delivery);
     }
     Ok(letters)
+}
+
+async fn count(channel: &Channel, queue: &str) -> Result<usize, BrokerError> {
+    let passive = QueueDeclareOptions::default().passive();
+    let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+    Ok(declared.message_count() as usize)
 }
 
 fn describe(delivery: &Delivery, queue: &str) -> DeadLetter {

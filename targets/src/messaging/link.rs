@@ -48,7 +48,7 @@ impl Link {
     pub(super) async fn wait(&self) {
         let mut open = self.0.clone();
         if open.wait_for(Option::is_some).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -8,6 +8,7 @@
 mod consumer;
 mod dead_letter;
 mod depth;
+mod handling;
 mod inbox;
 mod link;
 mod message;
@@ -24,9 +25,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use consumer::{Reactor, StepError};
 pub(crate) use dead_letter::{DeadLetter, Redriven};
 pub(crate) use depth::Depths;
+pub(crate) use handling::{Reactor, StepError};
 pub(crate) use outbox::{Outbox, count_unsent};
 
 use crate::metrics::Metrics;
@@ -35,6 +36,7 @@ use crate::safeguard::Safeguards;
 use crate::store::Database;
 use consumer::Consumer;
 use depth::DepthGauge;
+use handling::Handling;
 use link::Link;
 use publisher::Publisher;
 use supervisor::{AmqpUrl, supervise};
@@ -88,8 +90,8 @@ impl Broker {
         let publisher = Publisher::new(&context, link.clone());
         let (outbox, relay) = outbox::new(&context, publisher.clone());
         let consuming = Arc::new(AtomicBool::new(false));
-        let consumer =
-            Consumer::new(&context, publisher.clone(), outbox.clone(), reactor, consuming.clone());
+        let handling = Handling::new(&context, outbox.clone(), reactor);
+        let consumer = Consumer::new(&context, publisher.clone(), handling, consuming.clone());
         tasks.spawn(supervise(publishing, url.clone(), stop.clone()));
         tasks.spawn(supervise(consumer, url, stop.clone()));
         tasks.spawn(relay.run(stop.clone()));
@@ -119,5 +121,26 @@ impl Broker {
     /// Sends the messages that this service has given up through it once more.
     pub(crate) async fn redrive(&self) -> Result<Redriven, BrokerError> {
         dead_letter::redrive(&self.link, &self.publisher, self.role).await
+    }
+}
+
+/// The handling of one service without any connection: what it would publish stays in its outbox.
+#[cfg(test)]
+pub(crate) mod offline {
+    use super::{Arc, Context, Database, Metrics, Publisher, Reactor, Role, Safeguards};
+    use super::{Outbox, link, outbox};
+
+    pub(crate) use super::handling::{Handling, Message};
+    pub(crate) use super::outbox::take_unsent;
+
+    pub(crate) fn handling(
+        (role, safeguards): (Role, Safeguards),
+        database: Database,
+        reactor: Arc<dyn Reactor>,
+    ) -> (Handling, Outbox) {
+        let context = Context { role, safeguards, metrics: Metrics::new(), database };
+        let (_, link) = link::publishing(&context);
+        let (outbox, _) = outbox::new(&context, Publisher::new(&context, link));
+        (Handling::new(&context, outbox.clone(), reactor), outbox)
     }
 }

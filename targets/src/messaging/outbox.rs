@@ -171,3 +171,11 @@ enum RelayError {
     #[error("a stored event cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
+
+/// What a relay would publish now; it counts as published from then on.
+#[cfg(test)]
+pub(crate) async fn take_unsent(database: &Database) -> Vec<Event> {
+    let sql = "UPDATE outbox SET sent_at = 1 WHERE sent_at IS NULL RETURNING event";
+    let rows = database.rows(sql, &[]).await.expect("the outbox can be read");
+    rows.iter().map(|row| serde_json::from_str(row.get(0)).expect("it holds events")).collect()
+}

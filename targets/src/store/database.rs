@@ -19,7 +19,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_millis(500);
 /// Longest duration of an ordinary transaction or read: well within a client's patience.
 const WORK_DEADLINE: Duration = Duration::from_secs(3);
 /// Longest duration of reading a whole snapshot for an audit.
-const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(60);
+const SNAPSHOT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A handle on the service's own database.
 #[derive(Clone)]

@@ -273,3 +273,6 @@ impl Service {
 fn refused(name: EventName, order: &Order, reason: crate::domain::state::Reason) -> Vec<Event> {
     vec![Event::refusal(name, order, Some(reason))]
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,10 +86,10 @@ impl Monolith {
 
 /// All steps of the kind, and on a refusal the way back through those that were done.
 async fn process(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
-    if order.kind.needs_stock() {
-        if let refused @ Outcome::Refused(_) = inventory::reserve(unit, order).await? {
-            return Ok(refused);
-        }
+    if order.kind.needs_stock()
+        && let refused @ Outcome::Refused(_) = inventory::reserve(unit, order).await?
+    {
+        return Ok(refused);
     }
     if let Outcome::Refused(reason) = payments::charge(unit, order).await? {
         return undo(unit, order, reason).await;
@@ -112,3 +112,6 @@ async fn undo(unit: &Unit, order: &Order, reason: Reason) -> Result<Outcome, Sto
     inventory::release(unit, order).await?;
     Ok(Outcome::Refused(reason))
 }
+
+#[cfg(test)]
+mod tests;

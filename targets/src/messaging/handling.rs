@@ -1,0 +1,111 @@
+//! What handling a message means: its id, its effects and the events that follow in one
+//! transaction, so that a message that comes again finds that it was handled.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use super::outbox::Outbox;
+use super::publisher::PublishError;
+use super::retry::Failure;
+use super::{Context, inbox};
+use crate::domain::event::Event;
+use crate::store::{StoreError, Unit};
+
+/// What a service does about events.
+pub(crate) trait Reactor: Send + Sync + 'static {
+    /// The events it wants, as routing keys.
+    fn routing_keys(&self) -> Vec<String>;
+
+    /// Takes the locks that a whole batch needs, before any of its events is worked on.
+    fn prepare<'a>(
+        &'a self,
+        unit: &'a Unit,
+        events: &'a [&'a Event],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Does what the event asks for and returns the events that follow.
+    fn react<'a>(
+        &'a self,
+        unit: &'a Unit,
+        event: &'a Event,
+    ) -> BoxFuture<'a, Result<Vec<Event>, StepError>>;
+}
+
+/// Why an event was not handled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The database failed; it may go well later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event could not be published after the commit.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The event makes no sense here; it never will.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+impl StepError {
+    /// Whether another attempt can go well.
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Store(_) | Self::Publish(_) => Failure::Transient,
+            Self::Impossible(_) => Failure::Permanent,
+        }
+    }
+
+    /// Whether what follows in the same batch cannot go better: then it need not be tried.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
+    }
+}
+
+/// A message that could be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// Under which it is known to have been handled.
+    pub(crate) id: Uuid,
+    /// What it says.
+    pub(crate) event: Event,
+}
+
+/// Handles messages for one service.
+pub(crate) struct Handling {
+    context: Context,
+    outbox: Outbox,
+    reactor: Arc<dyn Reactor>,
+}
+
+impl Handling {
+    pub(super) fn new(context: &Context, outbox: Outbox, reactor: Arc<dyn Reactor>) -> Self {
+        Self { context: context.clone(), outbox, reactor }
+    }
+
+    /// The events that the service wants, as routing keys.
+    pub(super) fn routing_keys(&self) -> Vec<String> {
+        self.reactor.routing_keys()
+    }
+
+    /// Handles a batch of messages in one transaction; those handled before are left out.
+    pub(crate) async fn handle(&self, batch: &[&Message]) -> Result<(), StepError> {
+        let unit = self.context.database.begin().await?;
+        let ids: Vec<Uuid> = batch.iter().map(|message| message.id).collect();
+        let admitted = inbox::admit(&unit, &ids, self.context.safeguards).await?;
+        let new = batch.iter().zip(&admitted).filter(|(_, new)| **new);
+        let events: Vec<&Event> = new.map(|(message, _)| &message.event).collect();
+        self.reactor.prepare(&unit, &events).await?;
+        let mut follow = Vec::with_capacity(events.len());
+        for event in &events {
+            follow.extend(self.reactor.react(&unit, event).await?);
+        }
+        let pending = self.outbox.record(&unit, follow).await?;
+        unit.commit().await?;
+        let messages = &self.context.metrics.messages;
+        messages.with_label_values(&["handled"]).inc_by(events.len() as u64);
+        let duplicates = batch.len() - events.len();
+        messages.with_label_values(&["duplicate"]).inc_by(duplicates as u64);
+        Ok(self.outbox.dispatch(pending).await?)
+    }
+}
