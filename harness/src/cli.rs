@@ -139,6 +139,7 @@ pub struct Selection {
 
 /// Options of `run` and `plan`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_line_help = false)]
 pub struct RunArguments {
     /// What is put to the test.

@@ -37,18 +37,15 @@ pub fn execute(arguments: CleanArguments, show: Show) -> Result<u8, Failure> {
 }
 
 fn sentence(cleaned: &clean::Cleaned) -> String {
-    let mut text = match cleaned.removed.len() {
+    let summary = match cleaned.removed.len() {
         0 => "nothing to remove".to_owned(),
         1 => "removed 1 object".to_owned(),
         count => format!("removed {count} objects"),
     };
-    for object in &cleaned.removed {
-        text.push_str(&format!("\n  {object}"));
-    }
-    for (run, why) in &cleaned.spared {
-        text.push_str(&format!("\nrun {run} was left alone: {why}"));
-    }
-    text
+    let removed = cleaned.removed.iter().map(|object| format!("  {object}"));
+    let spared = cleaned.spared.iter().map(|(run, why)| format!("run {run} was left alone: {why}"));
+    let lines: Vec<String> = std::iter::once(summary).chain(removed).chain(spared).collect();
+    lines.join("\n")
 }
 
 fn names<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! `chaos down`: stops and removes targets that were left running.
 
+use serde_json::json;
+
 use super::block_on;
 use crate::clean::{Scope, clean};
 use crate::cli::{DownArguments, Output, Show};
@@ -22,9 +24,7 @@ pub fn execute(arguments: &DownArguments, show: Show) -> Result<u8, Failure> {
             removed.push(run.target.clone());
         }
         match (show.output, removed.is_empty()) {
-            (Output::Json, _) => {
-                terminal::result(&serde_json::json!({"removed": removed}).to_string())
-            }
+            (Output::Json, _) => terminal::result(&json!({"removed": removed}).to_string()),
             (Output::Human, true) => terminal::result("nothing was left running"),
             (Output::Human, false) => terminal::result(&format!("removed {}", removed.join(", "))),
         }

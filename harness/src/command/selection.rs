@@ -265,6 +265,7 @@ fn compile_failure(errors: Vec<CompileError>) -> Failure {
     if others.is_empty() { Failure::Files(files) } else { Failure::Usage(others.join("\n")) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well as `map_err(usage)`")]
 fn usage(error: impl ToString) -> Failure {
     Failure::Usage(error.to_string())
 }

@@ -68,10 +68,11 @@ fn present(target: &Target, deployment: &Deployment, show: Show) {
         let json = json!({"target": target.name, "entry": entry, "ports": ports});
         return terminal::result(&json.to_string());
     }
-    let mut text = format!("{} runs at {}\n", target.name, entry.unwrap_or_default());
-    for (replica, inside, outside) in ports {
-        text.push_str(&format!("  {replica:<18} {inside:>5} → 127.0.0.1:{outside}\n"));
-    }
-    text.push_str("`chaos logs` shows its logs, `chaos down` removes it");
-    terminal::result(&text);
+    let head = format!("{} runs at {}", target.name, entry.unwrap_or_default());
+    let published = ports.iter().map(|(replica, inside, outside)| {
+        format!("  {replica:<18} {inside:>5} → 127.0.0.1:{outside}")
+    });
+    let advice = "`chaos logs` shows its logs, `chaos down` removes it".to_owned();
+    let lines: Vec<String> = std::iter::once(head).chain(published).chain([advice]).collect();
+    terminal::result(&lines.join("\n"));
 }

@@ -31,14 +31,9 @@ pub fn judge(experiment: &Experiment) -> Result<ExperimentReport, FolderError> {
 
 fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderError> {
     let folder = experiment.run_folder(plan);
-    let path = folder.join(JOURNAL);
-    let record = if !is_run(plan) {
-        RunRecord { plan: Some(Box::new(plan.clone())), ..RunRecord::default() }
-    } else {
-        let bytes =
-            fs::read(&path).map_err(|source| FolderError::Read { path: path.clone(), source })?;
-        journal::read(&bytes)
-            .map_err(|error| FolderError::Foreign { path, reason: error.to_string() })?
+    let record = match is_run(plan) {
+        true => read_journal(&folder.join(JOURNAL))?,
+        false => RunRecord { plan: Some(Box::new(plan.clone())), ..RunRecord::default() },
     };
     let orders = if_there(&folder.join(folder::ORDERS), folder::read_orders)?;
     let rows = if_there(&folder.join(folder::FINAL_STATE), folder::read_final_state)?;
@@ -47,6 +42,13 @@ fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderE
     let id = run_id(plan);
     let folder = format!("runs/{id}");
     Ok(RunReport { id, plan: plan.into(), record, judgement, folder })
+}
+
+fn read_journal(path: &Path) -> Result<RunRecord, FolderError> {
+    let bytes =
+        fs::read(path).map_err(|source| FolderError::Read { path: path.to_owned(), source })?;
+    journal::read(&bytes)
+        .map_err(|error| FolderError::Foreign { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// What a file holds; a run that ended early may not have come to write it.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chaos_reports::record::event::{Event, Phase};
+use chaos_reports::record::run_record::RunRecord;
 use tokio::time::timeout;
 
 use super::Run;
@@ -23,8 +24,13 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         self.heal_outstanding().await;
         let logs = self.keep_logs().await;
         self.sampling = None;
-        let removed =
-            if self.setting.identity.kept { self.tell_kept() } else { self.remove().await };
+        let removed = match self.setting.identity.kept {
+            true => {
+                self.tell_kept();
+                Ok(())
+            }
+            false => self.remove().await,
+        };
         load.and(logs).and(removed)
     }
 
@@ -38,7 +44,7 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     async fn heal_outstanding(&self) {
-        for (fault, actions) in self.recorder.read(|record| record.outstanding()) {
+        for (fault, actions) in self.recorder.read(RunRecord::outstanding) {
             self.heal(fault, &actions).await;
             let failed = self.recorder.read(|record| {
                 record.faults.get(&fault).is_some_and(|known| known.heal_failed.is_some())
@@ -66,10 +72,9 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         }
     }
 
-    fn tell_kept(&self) -> Result<(), Halt> {
+    fn tell_kept(&self) {
         let text = "kept running as asked; `chaos down` removes it".to_owned();
         self.recorder.emit(Event::Note { text });
-        Ok(())
     }
 
     async fn remove(&self) -> Result<(), Halt> {

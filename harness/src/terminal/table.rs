@@ -2,7 +2,7 @@
 
 use chaos_reports::judge::report::{Cell, ExperimentReport, RunReport};
 use chaos_reports::judge::{Flag, Value, Verdict};
-use chaos_scenarios::measure::{Fate, Measure};
+use chaos_scenarios::measure::{Fate, Measure, Unit};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell as Field, CellAlignment, ContentArrangement, Table};
 use console::style;
@@ -19,6 +19,9 @@ const COLUMNS: [&str; 9] = [
     "duplicate",
 ];
 
+/// Columns of words; those behind them hold figures.
+const WORDS: usize = 3;
+
 /// The matrix, one row per scenario and target, with the figures of its first run; then why what
 /// did not hold did not.
 pub fn render(report: &ExperimentReport) -> String {
@@ -29,8 +32,7 @@ pub fn render(report: &ExperimentReport) -> String {
     for cell in &report.cells {
         table.add_row(row(report, cell));
     }
-    for (index, column) in table.column_iter_mut().enumerate().skip(3) {
-        let _figures_from_here = index;
+    for column in table.column_iter_mut().skip(WORDS) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = table.to_string();
@@ -63,6 +65,9 @@ const MEASURES: [Measure; 6] = [
 fn figure(run: Option<&RunReport>, measure: &Measure) -> String {
     match run.and_then(|run| run.judgement.measures.get(measure)) {
         None | Some(Value::Absent(_)) => "–".to_owned(),
+        Some(Value::Exact(share)) if measure.unit() == Unit::Share => {
+            format!("{:.1} %", share * 100.0)
+        }
         Some(value) => value.show(measure.unit()),
     }
 }
