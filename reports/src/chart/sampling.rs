@@ -12,7 +12,7 @@ const JOINED: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
 /// Most steps of a chart: about two per pixel of its narrowest form.
 const MOST_STEPS: u64 = 400;
 /// Requests that a step should hold, so that a percentile of it means something.
-const REQUESTS_PER_STEP: f64 = 20.0;
+const REQUESTS_PER_STEP: f64 = 10.0;
 
 /// The steps that all runs of a chart share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn a_step_holds_enough_requests_and_a_chart_few_steps() {
         assert_eq!(Steps::over(-10.0, 20.0, 300.0), Steps { joined: 1, before: 100, count: 300 });
-        assert_eq!(Steps::over(-10.0, 20.0, 100.0).joined, 2);
+        assert_eq!(Steps::over(-10.0, 20.0, 100.0).joined, 1);
+        assert_eq!(Steps::over(-10.0, 20.0, 25.0).joined, 5);
         assert_eq!(Steps::over(-30.0, 270.0, 1000.0).joined, 10);
         assert_eq!(Steps::over(-10.0, 20.0, 0.5).joined, 5);
     }

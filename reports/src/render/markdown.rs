@@ -63,6 +63,20 @@ fn plain(text: &str) -> String {
     escaped
 }
 
+/// Text in which what stands between backticks is code; nothing else in it is taken for markup.
+fn prose(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return plain(text);
+    }
+    let part = |(n, part): (usize, &&str)| match n % 2 {
+        0 => plain(part),
+        _ if part.is_empty() => "\\`\\`".to_owned(),
+        _ => format!("`{}`", part.replace(['\n', '\r'], " ").replace('|', "\\|")),
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
 const fn sign(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Held => "✅",
@@ -82,7 +96,7 @@ fn headlines(scenario: &ScenarioView) -> String {
         let _ = writeln!(text, "{}:\n", plain(&circumstance));
     }
     for sentence in headline::sentences(scenario) {
-        let _ = writeln!(text, "- **{}** {}.", plain(&sentence.subject), plain(&sentence.text));
+        let _ = writeln!(text, "- **{}** {}.", plain(&sentence.subject), prose(&sentence.text));
     }
     text.push('\n');
     text
@@ -139,12 +153,15 @@ fn deviations(report: &ExperimentReport) -> String {
         }
         let _ = writeln!(text, "### {} {}\n", sign(judgement.verdict), plain(&run.id));
         for reason in &judgement.reasons {
-            let _ = writeln!(text, "- {}", plain(reason));
+            let _ = writeln!(text, "- {}", prose(reason));
         }
-        for result in judgement.expectations.iter().filter(|result| result.held != Some(true)) {
-            let observed = value::text(&result.observed, result.expectation.measure.unit());
-            let asked = plain(&result.expectation.to_string());
-            let _ = writeln!(text, "- expected {asked}, observed {}", plain(&observed));
+        for result in judgement.expectations.iter().filter(|result| result.held == Some(false)) {
+            let asked = result.expectation.to_string();
+            if judgement.reasons.iter().any(|reason| reason.contains(&asked)) {
+                continue;
+            }
+            let seen = value::text(&result.observed, result.expectation.measure.unit());
+            let _ = writeln!(text, "- `{}` is expected, {} was seen", asked, plain(&seen));
         }
         let _ = writeln!(text, "- journal, orders and logs: {}\n", plain(&run.folder));
     }
@@ -196,4 +213,20 @@ fn closing(report: &ExperimentReport) -> String {
         header.host.cores,
         header.command.replace("```", "'''"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_the_rest_is_text() {
+        assert_eq!(
+            prose("`recovery < 15s` is expected, <b> seen"),
+            "`recovery < 15s` is expected, &lt;b&gt; seen"
+        );
+        assert_eq!(prose("a single ` is a text"), "a single \\` is a text");
+        assert_eq!(prose("`a|b` | c"), "`a\\|b` \\| c");
+        assert_eq!(plain("# [x](y)\n<i>"), "\\# \\[x\\](y) &lt;i&gt;");
+    }
 }

@@ -54,6 +54,10 @@ pub(super) fn scenarios(report: &ExperimentReport) -> Vec<ScenarioView<'_>> {
             }),
         }
     }
+    for scenario in &mut scenarios {
+        // What was put to the test comes first; the others keep their order behind it.
+        scenario.cells.sort_by_key(|view| view.cell.verdict == Verdict::NotApplicable);
+    }
     scenarios
 }
 

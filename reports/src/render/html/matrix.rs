@@ -4,7 +4,7 @@
 use chaos_scenarios::measure::{Fate, Measure};
 use maud::{Markup, html};
 
-use super::badge;
+use super::{badge, prose};
 use crate::judge::report::RunReport;
 use crate::judge::{Flag, Verdict};
 use crate::render::view::{CellView, Figure, ScenarioView, slug};
@@ -105,7 +105,7 @@ fn draw(row: &Row) -> Markup {
             td data-v=(row.verdict as u8) { (badge::verdict(row.verdict, row.flags)) }
             @match row.inapplicable {
                 Some(reason) => {
-                    td.soft colspan=(COLUMNS.len()) data-v="" { (reason) }
+                    td.soft colspan=(COLUMNS.len()) data-v="" { (prose(reason)) }
                 }
                 None => {
                     @for (_, measure) in &COLUMNS { (field(measure, &row.runs)) }
