@@ -24,13 +24,37 @@ impl StateBuilder {
         self
     }
 
-    pub(crate) fn order(
-        &mut self,
-        id: &str,
-        kind: &str,
-        state: &str,
-        at: Option<i64>,
-    ) -> &mut Self {
+    /// A standard order with all its effects.
+    pub(crate) fn completed(&mut self, id: &str, at: i64) -> &mut Self {
+        self.order(id, "standard", "COMPLETED", Some(at));
+        self.leave(id, "consumed charged shipped")
+    }
+
+    /// What is left of an order, in words: its kind and state if it is stored, then its effects,
+    /// such as `standard CHARGED reserved charged`.
+    pub(crate) fn leave(&mut self, id: &str, words: &str) -> &mut Self {
+        let mut words = words.split_whitespace();
+        while let Some(word) = words.next() {
+            match word {
+                "reserved" | "consumed" | "released" => self.reservation(id, word),
+                "charged" => self.booking(id, PRICE),
+                "underpaid" => self.booking(id, PRICE - 1),
+                "refunded" => self.booking(id, -PRICE),
+                "shipped" => self.shipment(id, "ACTIVE"),
+                "unshipped" => self.shipment(id, "CANCELLED"),
+                "granted" => self.grant(id, "ACTIVE"),
+                "revoked" => self.grant(id, "REVOKED"),
+                "dead" => self.dead(id),
+                kind => {
+                    let state = words.next().expect("a state follows the kind");
+                    self.order(id, kind, state, None)
+                }
+            };
+        }
+        self
+    }
+
+    fn order(&mut self, id: &str, kind: &str, state: &str, at: Option<i64>) -> &mut Self {
         self.row(AuditRow::Orders {
             id: id.to_owned(),
             kind: Some(kind.to_owned()),
@@ -43,49 +67,33 @@ impl StateBuilder {
         })
     }
 
-    pub(crate) fn reservation(&mut self, id: &str, state: &str) -> &mut Self {
-        self.reserved += i64::from(state == "RESERVED");
-        self.consumed += i64::from(state == "CONSUMED");
-        let (order, sku) = (id.to_owned(), SKU.to_owned());
-        self.row(AuditRow::Reservations { order, sku, quantity: 1, state: state.to_owned() })
+    fn reservation(&mut self, id: &str, word: &str) -> &mut Self {
+        self.reserved += i64::from(word == "reserved");
+        self.consumed += i64::from(word == "consumed");
+        let (order, sku, state) = (id.to_owned(), SKU.to_owned(), word.to_uppercase());
+        self.row(AuditRow::Reservations { order, sku, quantity: 1, state })
     }
 
-    pub(crate) fn booking(&mut self, id: &str, amount: i64) -> &mut Self {
+    fn booking(&mut self, id: &str, amount: i64) -> &mut Self {
         let entry = format!("{id}-{}", self.rows.len());
         self.row(AuditRow::Ledger { entry, order: id.to_owned(), amount })
     }
 
-    pub(crate) fn shipment(&mut self, id: &str, state: &str) -> &mut Self {
+    fn shipment(&mut self, id: &str, state: &str) -> &mut Self {
         self.row(AuditRow::Shipments { order: id.to_owned(), state: state.to_owned() })
     }
 
-    pub(crate) fn grant(&mut self, id: &str, state: &str) -> &mut Self {
+    fn grant(&mut self, id: &str, state: &str) -> &mut Self {
         self.row(AuditRow::Grants { order: id.to_owned(), state: state.to_owned() })
     }
 
-    pub(crate) fn dead(&mut self, id: &str) -> &mut Self {
+    fn dead(&mut self, id: &str) -> &mut Self {
         self.row(AuditRow::Dead {
             id: format!("message-of-{id}"),
             order: Some(id.to_owned()),
             reason: Some("gave up".to_owned()),
             attempts: Some(5),
         })
-    }
-
-    /// A standard order with all its effects.
-    pub(crate) fn completed(&mut self, id: &str, at: i64) -> &mut Self {
-        self.order(id, "standard", "COMPLETED", Some(at)).all_effects(id)
-    }
-
-    /// All effects of a standard order.
-    pub(crate) fn all_effects(&mut self, id: &str) -> &mut Self {
-        self.reservation(id, "CONSUMED").booking(id, PRICE).shipment(id, "ACTIVE")
-    }
-
-    /// All effects of a standard order, undone.
-    pub(crate) fn undone_effects(&mut self, id: &str) -> &mut Self {
-        let booked = self.reservation(id, "RELEASED").booking(id, PRICE).booking(id, -PRICE);
-        booked.shipment(id, "CANCELLED")
     }
 
     pub(crate) fn build(&self) -> FinalState {

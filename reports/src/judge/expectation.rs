@@ -26,10 +26,9 @@ fn holds(expectation: &Expectation, observed: &Value) -> Option<bool> {
 fn at_least(operator: Operator, limit: f64, asked: f64) -> Option<bool> {
     match operator {
         Operator::Less | Operator::AtMost => Some(false),
-        Operator::Greater => (limit > asked).then_some(true),
+        Operator::Greater | Operator::NotEqual => (limit > asked).then_some(true),
         Operator::AtLeast => (limit >= asked).then_some(true),
         Operator::Equal => (limit > asked).then_some(false),
-        Operator::NotEqual => (limit > asked).then_some(true),
     }
 }
 

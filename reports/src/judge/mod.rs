@@ -3,8 +3,12 @@
 
 mod expectation;
 mod experiment;
+#[cfg(test)]
+mod experiment_tests;
 mod finding;
 pub mod report;
+#[cfg(test)]
+mod tests;
 mod validity;
 mod verdict;
 

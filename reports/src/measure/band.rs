@@ -43,7 +43,7 @@ pub(super) struct Band {
     /// watch ended before the window was full.
     ends: Vec<Option<usize>>,
     /// For each step whether the sliding window that begins there is in band.
-    in_band: Vec<bool>,
+    held: Vec<bool>,
 }
 
 /// Steps `from..until` out of which service was out of band.
@@ -91,10 +91,10 @@ impl Band {
 
     pub(super) fn of(steps: Vec<Step>) -> Self {
         let ends = ends(&steps);
-        let in_band = (0..steps.len())
+        let held = (0..steps.len())
             .map(|start| ends[start].is_some_and(|end| within_band(&steps[start..end])))
             .collect();
-        Self { steps, ends, in_band }
+        Self { steps, ends, held }
     }
 
     /// The first stretch out of band from step `from` on in which at least two requests were bad.
@@ -134,7 +134,7 @@ impl Band {
     /// full one.
     pub(super) fn holds(&self, step: usize) -> Option<bool> {
         let last = self.ends.iter().rposition(Option::is_some)?;
-        self.in_band.get(step.min(last)).copied()
+        self.held.get(step.min(last)).copied()
     }
 
     /// The due time of the first bad request of steps `from..until`.
@@ -158,7 +158,7 @@ impl Band {
     }
 
     fn any_outside(&self, from: usize) -> Option<Outside> {
-        let outside = |step: usize| self.ends[step].is_some() && !self.in_band[step];
+        let outside = |step: usize| self.ends[step].is_some() && !self.held[step];
         let from = (from..self.steps.len()).find(|step| outside(*step))?;
         let back =
             (from..self.steps.len()).find(|step| !outside(*step)).unwrap_or(self.steps.len());

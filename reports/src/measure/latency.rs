@@ -24,7 +24,9 @@ fn merged(record: &RunRecord, class: &str, stretch: Stretch) -> Histogram {
     let all = windows(record, class);
     let within = windows_within(all, stretch);
     let mut histogram = Histogram::default();
-    within.iter().for_each(|window| histogram.merge(&window.latencies));
+    for window in within {
+        histogram.merge(&window.latencies);
+    }
     match times::felt(record) {
         Some(felt) if felt == stretch.from => {
             let before = &all[..all.partition_point(|window| window.end() <= felt)];

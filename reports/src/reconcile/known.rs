@@ -187,11 +187,14 @@ pub(super) fn found(
     let unsettled = rules.undrained
         && order.state() == Some(State::Completed)
         && effects.unsettled(kind, order.amount());
-    match rules.effects && !effects.is_prefix(kind, order.amount()) {
-        true => Found::Misfit,
-        false if order.dead() => Found::Dead,
-        false if open || unsettled => Found::NotFinal,
-        false => Found::Misfit,
+    if rules.effects && !effects.is_prefix(kind, order.amount()) {
+        Found::Misfit
+    } else if order.dead() {
+        Found::Dead
+    } else if open || unsettled {
+        Found::NotFinal
+    } else {
+        Found::Misfit
     }
 }
 

@@ -130,7 +130,9 @@ mod tests {
             values in proptest::collection::vec(0_u64..500, 1..200), q in 0.0_f64..=1.0,
         ) {
             let mut histogram = Histogram::default();
-            values.iter().for_each(|value| histogram.add(*value, 1));
+            for value in &values {
+                histogram.add(*value, 1);
+            }
             let floats: Vec<f64> = values.iter().map(|value| *value as f64).collect();
             prop_assert_eq!(histogram.quantile(q).map(|value| value as f64), quantile(&floats, q));
         }
