@@ -73,7 +73,7 @@
       tip.replaceChildren(table);
       cursor.hidden = tip.hidden = false;
       const room = frame.width - tip.offsetWidth;
-      const left = x + 16 + tip.offsetWidth <= frame.width ? x + 16 : x - 16 - tip.offsetWidth;
+      const left = x < frame.width / 2 ? x + 16 : x - 16 - tip.offsetWidth;
       tip.style.left = Math.max(0, Math.min(room, left)) + "px";
     };
     const hide = () => { at = null; cursor.hidden = tip.hidden = true; };
