@@ -22,8 +22,19 @@ pub(super) fn section(report: &ExperimentReport, scenarios: &[ScenarioView]) -> 
     }
 }
 
-/// How many results there are of each verdict, worst first.
+/// How many results there are of each verdict, worst first; then how many controls, which stand
+/// beside targets that a scenario does not apply to, did not hold.
 fn title(report: &ExperimentReport) -> String {
+    let beside = report.cells.iter().filter(|cell| cell.verdict == Verdict::NotApplicable);
+    let controls = beside.filter_map(|cell| report.run(cell.control.as_deref()?));
+    match controls.filter(|run| run.judgement.verdict != Verdict::Held).count() {
+        0 => results(report),
+        1 => format!("{}; one control did not hold", results(report)),
+        several => format!("{}; {several} controls did not hold", results(report)),
+    }
+}
+
+fn results(report: &ExperimentReport) -> String {
     let put = report.cells.iter().filter(|cell| cell.verdict != Verdict::NotApplicable);
     let verdicts: Vec<Verdict> = put.map(|cell| cell.verdict).collect();
     let count = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
