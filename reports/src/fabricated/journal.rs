@@ -101,7 +101,8 @@ fn load(run: &Fabricated) -> Vec<(u64, Event)> {
         let within = requests.iter().filter(|request| request.due / S == second);
         let due = within.count() as u64 * classes.len() as u64;
         sent += due;
-        let lag = vec![(200, due)];
+        // The first connections take their time.
+        let lag = vec![(if (second + 1) * S <= BASELINE { 90_000 } else { 200 }, due)];
         events.push((
             (second + 1) * S,
             Event::Generator { due, sent: due, not_sent: 0, lag, cpu: 0 },

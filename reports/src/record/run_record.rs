@@ -10,6 +10,9 @@ use super::Moment;
 use super::event::{Ending, Entry, Event, Host, Phase};
 use super::window::{Sparse, Window};
 
+/// The generator tells of itself once in this many microseconds.
+const GENERATOR_MICROS: u64 = 1_000_000;
+
 /// A phase and when it lasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseSpan {
@@ -101,7 +104,7 @@ pub struct GeneratorTotals {
     pub sent: u64,
     /// Arrivals that could not be sent.
     pub not_sent: u64,
-    /// Schedule lag, microseconds, merged.
+    /// Schedule lag since the warm-up, microseconds, merged.
     pub lag: BTreeMap<u64, u64>,
     /// CPU time of the harness, microseconds.
     pub cpu: u64,
@@ -203,7 +206,7 @@ impl RunRecord {
             }
             Event::Window(window) => self.take_window(window),
             Event::Generator { due, sent, not_sent, lag, cpu } => {
-                self.take_generator(*due, *sent, *not_sent, lag, *cpu);
+                self.take_generator(entry.at, [*due, *sent, *not_sent, *cpu], lag);
             }
             Event::Ended { ending, .. } => {
                 self.end_phase(entry.at);
@@ -255,12 +258,18 @@ impl RunRecord {
         windows.insert(place, window.clone());
     }
 
-    fn take_generator(&mut self, due: u64, sent: u64, not_sent: u64, lag: &Sparse, cpu: u64) {
+    fn take_generator(&mut self, at: Moment, [due, sent, not_sent, cpu]: [u64; 4], lag: &Sparse) {
         self.generator.due += due;
         self.generator.sent += sent;
         self.generator.not_sent += not_sent;
         self.generator.cpu += cpu;
         self.generator.seconds += 1;
+        // Warm-up is there so that the first connections are made before anything is measured.
+        let since = at.minus(GENERATOR_MICROS);
+        let warming = self.phase(Phase::WarmUp);
+        if warming.is_some_and(|span| span.end.is_none_or(|end| end > since)) {
+            return;
+        }
         for (value, count) in lag {
             *self.generator.lag.entry(*value).or_default() += count;
         }
