@@ -182,6 +182,9 @@ pub enum DockerError {
         /// Its label.
         run: String,
     },
+    /// The run ends before its target stood.
+    #[error("the target is being removed, so nothing more is started")]
+    Halted,
     /// Nothing was provisioned yet.
     #[error("no target was started by this runtime")]
     NothingProvisioned,

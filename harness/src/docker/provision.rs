@@ -2,7 +2,7 @@
 //! everybody waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, StartContainerOptions,
@@ -36,20 +36,20 @@ pub(super) struct Held {
 }
 
 /// Provisioning of one run.
-pub(super) struct Provisioning<'a> {
-    pub(super) daemon: &'a Daemon,
-    pub(super) context: &'a RunContext,
-    pub(super) target: &'a Target,
-    pub(super) recorder: &'a Recorder,
+pub(super) struct Provisioning {
+    pub(super) daemon: Daemon,
+    pub(super) context: RunContext,
+    pub(super) target: Target,
+    pub(super) recorder: Recorder,
     /// Reference as filled in → reference that cannot come to mean another image meanwhile.
     pub(super) images: BTreeMap<String, String>,
     /// Ports that were given out.
     pub(super) given: Mutex<BTreeSet<u16>>,
-    /// Bounds the containers that are made or started at the same time.
-    pub(super) concurrent: Semaphore,
+    /// Bounds the containers that are made or started at the same time; closed to make no more.
+    pub(super) concurrent: Arc<Semaphore>,
 }
 
-impl Provisioning<'_> {
+impl Provisioning {
     /// Makes networks, volumes and containers, and starts them. Every container runs at the end.
     pub(super) async fn run(&self) -> Result<BTreeMap<Replica, Held>, DockerError> {
         let Self { daemon, context, target, .. } = self;
@@ -74,7 +74,7 @@ impl Provisioning<'_> {
         component: &Component,
         replica: Replica,
     ) -> Result<(Replica, Held), DockerError> {
-        let _permit = self.concurrent.acquire().await;
+        let _permit = self.concurrent.acquire().await.map_err(|_| DockerError::Halted)?;
         let held = self.create(component, &replica).await?;
         Ok((replica, held))
     }
@@ -85,7 +85,7 @@ impl Provisioning<'_> {
         replica: Replica,
         created: Option<Held>,
     ) -> Result<(Replica, Held), DockerError> {
-        let _permit = self.concurrent.acquire().await;
+        let _permit = self.concurrent.acquire().await.map_err(|_| DockerError::Halted)?;
         let held = self.start(component, &replica, created.ok_or_else(|| unknown(&replica))?);
         let held = held.await?;
         Ok((replica, held))
@@ -97,7 +97,7 @@ impl Provisioning<'_> {
         let ports: BTreeMap<u16, u16> = component.ports.iter().copied().zip(outside).collect();
         let reference = self.context.fill(component, &component.image)?;
         let image = self.images.get(&reference).unwrap_or(&reference);
-        let body = container::body(self.context, component, replica, image, &ports)?;
+        let body = container::body(&self.context, component, replica, image, &ports)?;
         let name = self.context.container_name(replica);
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = self.daemon.client.create_container(Some(options), body).await;
@@ -175,7 +175,7 @@ impl Provisioning<'_> {
         let ended = ended.map_err(|error| classify("listing containers", &error))?;
         let ended: BTreeSet<String> = ended.into_iter().filter_map(|found| found.id).collect();
         match held.iter().find(|(_, held)| ended.contains(&held.id)) {
-            Some((replica, held)) => Err(died(self.daemon, replica, &held.id).await),
+            Some((replica, held)) => Err(died(&self.daemon, replica, &held.id).await),
             None => Ok(()),
         }
     }

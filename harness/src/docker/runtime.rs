@@ -11,6 +11,7 @@ use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::Plan;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::Daemon;
@@ -29,6 +30,10 @@ use crate::recorder::{Recorder, wall_clock};
 const PASSWORD: &str = "CHAOS_PASSWORD";
 /// Bytes of chance in it.
 const PASSWORD_BYTES: usize = 16;
+/// Requests that are under way when a run is interrupted are waited for this long.
+const PROVISIONING_END: Duration = Duration::from_secs(20);
+/// How often everything is removed before what is left is told.
+const REMOVAL_ROUNDS: u32 = 3;
 /// Logs read at the same time.
 const CONCURRENT_LOGS: usize = 4;
 /// Events of removed containers are waited for this long.
@@ -40,11 +45,18 @@ pub struct DockerRuntime {
     standing: Mutex<Option<Arc<Standing>>>,
 }
 
+type Made = Result<BTreeMap<Replica, Held>, DockerError>;
+
 /// What stands.
 struct Standing {
     run: String,
     recorder: Option<Recorder>,
     containers: Mutex<BTreeMap<Replica, Held>>,
+    /// Closed when nothing more is to be made.
+    concurrent: Arc<Semaphore>,
+    /// Makes the containers. A task of its own, so that nothing is made unseen when whoever waits
+    /// for it is interrupted.
+    provisioning: tokio::sync::Mutex<Option<JoinHandle<Made>>>,
     /// Observers; they end with this.
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
@@ -70,6 +82,8 @@ impl DockerRuntime {
             run: run.to_owned(),
             recorder,
             containers: Mutex::default(),
+            concurrent: Arc::new(Semaphore::new(CONCURRENT)),
+            provisioning: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
         *lock(&self.standing) = Some(Arc::clone(&standing));
@@ -106,26 +120,34 @@ impl DockerRuntime {
             variables: variables(plan)?,
             cpus: self.daemon.facts.target_cpus(),
         };
+        let variables = context.variables.clone();
+        let images = pinned::images(&self.daemon, &context, &plan.target).await?;
         let provisioning = Provisioning {
-            daemon: &self.daemon,
-            context: &context,
-            target: &plan.target,
-            recorder,
-            images: pinned::images(&self.daemon, &context, &plan.target).await?,
+            daemon: self.daemon.clone(),
+            context,
+            target: plan.target.clone(),
+            recorder: recorder.clone(),
+            images,
             given: Mutex::new(BTreeSet::new()),
-            concurrent: Semaphore::new(CONCURRENT),
+            concurrent: Arc::clone(&standing.concurrent),
         };
-        let containers = provisioning.run().await?;
+        let task = tokio::spawn(async move { provisioning.run().await });
+        *standing.provisioning.lock().await = Some(task);
+        let containers = standing.provisioned().await?;
         let ports = published(&containers);
         let sampled = containers.iter().map(|(replica, held)| (replica.clone(), held.id.clone()));
         let sample = usage::sample(self.daemon.clone(), sampled.collect(), recorder.clone());
         lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(sample)));
         *lock(&standing.containers) = containers;
-        Ok(Deployment { ports, variables: context.variables })
+        Ok(Deployment { ports, variables })
     }
 
     async fn write_logs(&self, folder: &Path) -> Result<(), DockerError> {
         let run = self.standing()?.run.clone();
+        tokio::fs::create_dir_all(folder).await.map_err(|error| DockerError::File {
+            path: folder.display().to_string(),
+            reason: error.to_string(),
+        })?;
         // By labels, so that logs are there also if provisioning failed half-way.
         let containers = match containers_of(&self.daemon, &run).await {
             Err(DockerError::UnknownRun { .. }) => return Ok(()),
@@ -142,11 +164,20 @@ impl DockerRuntime {
 
     async fn remove_all(&self) -> Result<Vec<String>, DockerError> {
         let Ok(standing) = self.standing() else { return Ok(Vec::new()) };
-        let objects = list_objects(&self.daemon, Some(&standing.run)).await?;
-        let failures = remove_objects(&self.daemon, &objects).await;
+        standing.concurrent.close();
+        // How it ended was told to whoever waited for it.
+        let _ = tokio::time::timeout(PROVISIONING_END, standing.provisioned()).await;
+        let mut failures = Vec::new();
+        let mut left = list_objects(&self.daemon, Some(&standing.run)).await?;
+        for _ in 0..REMOVAL_ROUNDS {
+            if left.is_empty() {
+                break;
+            }
+            failures = remove_objects(&self.daemon, &left).await;
+            left = list_objects(&self.daemon, Some(&standing.run)).await?;
+        }
         tokio::time::sleep(LAST_EVENTS).await;
         lock(&standing.tasks).clear();
-        let left = list_objects(&self.daemon, Some(&standing.run)).await?;
         if left.is_empty() {
             *lock(&self.standing) = None;
         }
@@ -155,6 +186,20 @@ impl DockerRuntime {
             failure.map_or_else(String::new, |(_, error)| format!(" ({error})"))
         };
         Ok(left.iter().map(|object| format!("{object}{}", why(object))).collect())
+    }
+}
+
+impl Standing {
+    /// Waits until everything is made, or nothing more will be.
+    async fn provisioned(&self) -> Made {
+        let mut task = self.provisioning.lock().await;
+        let Some(running) = task.as_mut() else { return Err(DockerError::NothingProvisioned) };
+        let made = running.await;
+        *task = None;
+        made.unwrap_or_else(|panicked| {
+            let what = "provisioning".to_owned();
+            Err(DockerError::Request { what, reason: panicked.to_string() })
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong with Docker, and what is said about it.
 
+use std::time::Duration;
+
 use chaos_harness::port::Runtime;
 use chaos_scenarios::target::Component;
 
@@ -74,4 +76,22 @@ async fn a_port_that_somebody_takes_meanwhile_is_replaced() {
     let given = deployment.ports[&(second_replica, 8080)];
     assert_ne!(given, taken);
     standing.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_start_leaves_nothing() {
+    let names: Vec<String> = (0..8).map(|number| format!("c{number}")).collect();
+    let components = || names.iter().map(|name| component(name, &["sleep", "600"])).collect();
+    // Interrupted while images are looked for, networks or containers are made, or started.
+    for milliseconds in [5, 60, 200, 500, 900] {
+        let standing = Standing::new().await;
+        let Standing { runtime, recorder, identity } = &standing;
+        let plan = plan(target_of(components()));
+        let started = runtime.provision(&plan, identity, recorder);
+        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), started).await;
+        standing.end().await;
+        // What the daemon was still busy with would appear now.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(objects(&identity.run).await, Vec::<String>::new(), "{milliseconds} ms");
+    }
 }
