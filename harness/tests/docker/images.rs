@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chaos_harness::docker::DockerError;
-use chaos_harness::docker::image::{BASE, build_archive, ensure_images, is_built};
+use chaos_harness::docker::image::{BASE, build_archive, ensure_base, ensure_images, is_built};
 
 use crate::fixture::{client, daemon};
 
@@ -79,4 +79,23 @@ async fn what_cannot_be_had_is_named() {
     assert!(matches!(error, DockerError::ImageMissing { .. }), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:9/absent:1"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute, needs root and Debian's mirror: run it when the base image changes"]
+async fn the_base_image_is_made_where_no_registry_can_be_reached() {
+    let daemon = daemon().await;
+    let told = |image: &str, line: &str| eprintln!("{image}: {line}");
+    let reference = "127.0.0.1:9/base:made";
+    let begun = Instant::now();
+    ensure_base(&daemon, reference, &told).await.expect("it is made");
+    eprintln!("made in {:?}", begun.elapsed());
+    let output = std::process::Command::new("docker")
+        .args(["run", "--rm", reference, "cat", "/etc/os-release"])
+        .output()
+        .expect("docker");
+    let text = String::from_utf8(output.stdout).expect("a text");
+    assert!(text.contains("VERSION_CODENAME=trixie"), "{text}");
+    let options = None::<bollard::query_parameters::RemoveImageOptions>;
+    client().remove_image(reference, options, None).await.expect("it is removed");
 }
