@@ -1,11 +1,17 @@
 //! Carries out actions. All are idempotent: what is so already is no failure.
 
+use std::time::Duration;
+
 use bollard::query_parameters::{KillContainerOptionsBuilder, StartContainerOptions};
 use chaos_scenarios::action::{Action, Replica};
 
+use super::check::told_dead;
 use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
 use crate::recorder::Recorder;
+
+/// The event of a start is waited for this long.
+const TOLD: Duration = Duration::from_millis(500);
 
 /// Carries out an action on the container `id`.
 pub(super) async fn apply(
@@ -16,7 +22,7 @@ pub(super) async fn apply(
 ) -> Result<(), DockerError> {
     match action {
         Action::Kill { replica, signal } => kill(daemon, replica, id, signal, recorder).await,
-        Action::Start { replica } => start(daemon, replica, id).await,
+        Action::Start { replica } => start(daemon, replica, id, recorder).await,
     }
 }
 
@@ -53,8 +59,18 @@ async fn kill(
     }
 }
 
-async fn start(daemon: &Daemon, replica: &Replica, id: &str) -> Result<(), DockerError> {
+/// Returns once the start was told, so that nobody takes the death before it for the present.
+async fn start(
+    daemon: &Daemon,
+    replica: &Replica,
+    id: &str,
+    recorder: &Recorder,
+) -> Result<(), DockerError> {
     // A container that runs already answers 304, which counts as success.
     let started = daemon.client.start_container(id, None::<StartContainerOptions>).await;
-    started.map_err(|error| classify(format!("starting {replica}"), &error))
+    started.map_err(|error| classify(format!("starting {replica}"), &error))?;
+    let told = recorder.until(|record| told_dead(replica, record).is_none().then_some(()));
+    // The event is an observation: without it, the start is none the less done.
+    let _ = tokio::time::timeout(TOLD, told).await;
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bollard::models::ContainerState;
 use chaos_reports::record::Moment;
+use chaos_reports::record::run_record::RunRecord;
 use chaos_scenarios::action::{Check, Replica};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -72,7 +73,7 @@ async fn ended(
     id: &str,
     recorder: &Recorder,
 ) -> Result<Option<Proof>, DockerError> {
-    if let Some(proof) = told_dead(replica, recorder) {
+    if let Some(proof) = recorder.read(|record| told_dead(replica, record)) {
         return Ok(Some(proof));
     }
     let state = state(daemon, replica, id).await?;
@@ -85,17 +86,14 @@ async fn ended(
     Ok(finished.map(|since| Proof { since, evidence }))
 }
 
-/// Whether the last that was told of a replica is its death.
-fn told_dead(replica: &Replica, recorder: &Recorder) -> Option<Proof> {
-    recorder.read(|record| {
-        let events = record.container_events.iter().filter(|told| {
-            told.replica == *replica && ["start", "die"].contains(&told.action.as_str())
-        });
-        let last = events.max_by_key(|told| told.happened).filter(|told| told.action == "die")?;
-        let code =
-            last.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
-        Some(Proof { since: last.happened, evidence: format!("die event{code}") })
-    })
+/// The proof of a replica's death, if that is the last that was told of it.
+pub(super) fn told_dead(replica: &Replica, record: &RunRecord) -> Option<Proof> {
+    let events = record.container_events.iter().filter(|told| {
+        told.replica == *replica && ["start", "die"].contains(&told.action.as_str())
+    });
+    let last = events.max_by_key(|told| told.happened).filter(|told| told.action == "die")?;
+    let code = last.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
+    Some(Proof { since: last.happened, evidence: format!("die event{code}") })
 }
 
 fn running(state: &ContainerState, recorder: &Recorder) -> Option<Proof> {

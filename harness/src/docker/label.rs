@@ -62,6 +62,16 @@ pub fn is_protected(labels: &Labels) -> bool {
     labels.get(SKIP).is_some_and(|value| value == "true")
 }
 
+/// Bytes as hexadecimal digits, which fit into every name.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+        text
+    })
+}
+
 /// The filter for objects of a run, or of any run.
 pub(super) fn filter(run: Option<&str>) -> HashMap<String, Vec<String>> {
     let label = run.map_or_else(|| RUN.to_owned(), |run| format!("{RUN}={run}"));
@@ -87,6 +97,11 @@ mod tests {
         assert_eq!(labels.get(KEPT).map(String::as_str), Some("true"));
         assert_eq!(labels.get(RUN).map(String::as_str), Some("r1"));
         assert!(!is_protected(&labels));
+    }
+
+    #[test]
+    fn bytes_become_two_digits_each() {
+        assert_eq!(hexadecimal(&[0, 7, 0xff, 0x80]), "0007ff80");
     }
 
     #[test]

@@ -275,7 +275,7 @@ fn password() -> Result<String, DockerError> {
     std::fs::File::open(path)
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|error| DockerError::File { path: path.to_owned(), reason: error.to_string() })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(label::hexadecimal(&bytes))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -29,8 +29,7 @@ pub(crate) async fn daemon() -> Daemon {
     let daemon = connect(false).await.expect("these tests need a Docker daemon");
     IMAGES
         .get_or_init(|| async {
-            let told = |image: &str, line: &str| eprintln!("{image}: {line}");
-            ensure_base(&daemon, IMAGE, &told).await.expect("the base image can be had");
+            ensure_base(&daemon, IMAGE, &|_, _| {}).await.expect("the base image can be had");
         })
         .await;
     daemon

@@ -64,14 +64,20 @@ async fn a_run_is_labelled_reached_killed_started_and_removed() {
     assert_eq!(runtime.check(&Check::Unreachable { replica: web.clone() }).await, Ok(None));
     assert_eq!(runtime.check(&Check::Ended { replica: web.clone() }).await, Ok(None));
 
-    kill_and_start(&standing, &web, port).await;
+    let times = kill_and_start(&standing, &web, port).await;
+    eprintln!("{times}");
 
     let begun = Instant::now();
     standing.end().await;
     eprintln!("dismantled and listed in {:?}", begun.elapsed());
 }
 
-async fn kill_and_start(standing: &Standing, web: &chaos_scenarios::action::Replica, port: u16) {
+/// Returns the times of the kill, for people.
+async fn kill_and_start(
+    standing: &Standing,
+    web: &chaos_scenarios::action::Replica,
+    port: u16,
+) -> String {
     let Standing { runtime, recorder, .. } = standing;
     let asked = recorder.now();
     let kill = Action::Kill { replica: web.clone(), signal: "KILL".to_owned() };
@@ -79,7 +85,7 @@ async fn kill_and_start(standing: &Standing, web: &chaos_scenarios::action::Repl
     let returned = recorder.now();
     let ended = wait_for(standing, &Check::Ended { replica: web.clone() }).await;
     let unreachable = wait_for(standing, &Check::Unreachable { replica: web.clone() }).await;
-    eprintln!(
+    let times = format!(
         "kill: returned after {:.0} ms, died after {:.0} ms, unreachable after {:.0} ms: {}; {}",
         returned.seconds_since(asked) * 1e3,
         ended.since.seconds_since(asked) * 1e3,
@@ -105,6 +111,7 @@ async fn kill_and_start(standing: &Standing, web: &chaos_scenarios::action::Repl
         assert!(begun.elapsed() < LIMIT, "web-1 does not answer again on {port}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    times
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +119,9 @@ async fn the_journal_tells_what_happened_to_containers() {
     let standing = Standing::new().await;
     let Standing { runtime, recorder, identity } = &standing;
     runtime.provision(&plan(target()), identity, recorder).await.expect("it stands");
+    let sampled = recorder.until(|record| (record.usage.len() == 3).then(|| record.usage.clone()));
+    let sampled = tokio::time::timeout(LIMIT, sampled).await.expect("usage is sampled");
+    assert!(sampled.values().all(|(cpu, memory)| *cpu > 0 && *memory > 0), "{sampled:?}");
     let store = replica("store", 1);
     let kill = Action::Kill { replica: store.clone(), signal: "KILL".to_owned() };
     runtime.apply(&kill).await.expect("it is killed");
@@ -121,8 +131,6 @@ async fn the_journal_tells_what_happened_to_containers() {
     });
     let died = tokio::time::timeout(LIMIT, died).await.expect("the event is told");
     assert_eq!(died.exit_code, Some(137));
-    // The first sample of usage is taken at once; the killed container uses nothing.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     standing.end().await;
     recorder.read(|record| {
         assert_eq!(record.containers.len(), 3);

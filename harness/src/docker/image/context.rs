@@ -8,6 +8,7 @@ use include_dir::{Dir, DirEntry, include_dir};
 use sha2::{Digest, Sha256};
 
 use super::ContextFile;
+use crate::docker::label::hexadecimal;
 
 static FOLDERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../docker");
 
@@ -64,8 +65,7 @@ pub(super) fn hash(files: &[ContextFile], others: &[&str]) -> String {
 
 /// The first digits of a hash.
 pub(super) fn digits(hash: &[u8]) -> String {
-    let digits: String = hash.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-    digits
+    hexadecimal(&hash[..hash.len().min(DIGITS / 2)])
 }
 
 /// Whether a tag names the content of an image `name`.
