@@ -14,6 +14,17 @@ pub const ENVIRONMENT: u8 = 3;
 /// Exit code of a host that could not be cleaned.
 pub const DIRTY: u8 = 6;
 
+/// The exit code of an experiment that was told to stop, even if that came between two runs; only
+/// a host that is dirty is worse.
+pub fn unless_interrupted(judged: u8, signal: Option<&str>) -> u8 {
+    match signal {
+        Some(_) if judged == DIRTY => DIRTY,
+        Some("SIGTERM") => 143,
+        Some(_) => 130,
+        None => judged,
+    }
+}
+
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

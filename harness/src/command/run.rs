@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::selection::{self, Chosen};
 use super::{block_on, plan};
 use crate::cli::{Output, RunArguments, Show};
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::experiment::{Bench, Experiment, conduct, formats, judge, write_reports};
 use crate::recorder::wall_clock;
 use crate::terminal::progress::Style;
@@ -36,7 +36,8 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
         let report = judge(&experiment).map_err(Failure::environment)?;
         let paths = write_reports(&experiment, &report, &formats).map_err(Failure::environment)?;
         present(&report, &paths, show)?;
-        Ok(exit_code(&report, arguments.exit_zero, arguments.require_all))
+        let judged = exit_code(&report, arguments.exit_zero, arguments.require_all);
+        Ok(exit::unless_interrupted(judged, bench.stop().signal().as_deref()))
     })
 }
 
