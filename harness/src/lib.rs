@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod exit;
 pub mod experiment;
 pub mod folder;
+mod http;
 pub mod load;
 pub mod lock;
 pub mod owner;

@@ -60,6 +60,15 @@ impl Deployment {
             })
             .collect()
     }
+
+    /// The same deployment as if one replica were all of its component.
+    #[must_use]
+    pub fn only(&self, replica: &Replica) -> Self {
+        let others = |other: &Replica| other.component == replica.component && other != replica;
+        let ports = self.ports.iter().filter(|((other, _), _)| !others(other));
+        let ports = ports.map(|(place, published)| (place.clone(), *published)).collect();
+        Self { ports, variables: self.variables.clone() }
+    }
 }
 
 /// Evidence that a check is true.

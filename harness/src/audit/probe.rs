@@ -16,15 +16,13 @@ use tokio::time::timeout;
 
 use crate::port::PortError;
 
-/// How long one probe may take.
-const LIMIT: Duration = Duration::from_secs(1);
 /// A connection that stays open for so long without a word is a listener, not Docker's port proxy,
 /// which closes at once where nothing listens inside.
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// Answers a query.
-pub(super) async fn postgres(url: &str) -> Result<(), PortError> {
-    bounded(async {
+pub(super) async fn postgres(url: &str, limit: Duration) -> Result<(), PortError> {
+    bounded(limit, async {
         let (client, connection) =
             tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(failed)?;
         let serving = tokio::spawn(connection);
@@ -37,8 +35,8 @@ pub(super) async fn postgres(url: &str) -> Result<(), PortError> {
 }
 
 /// Takes a message, confirms it, and delivers it from a private queue.
-pub(super) async fn amqp(url: &str) -> Result<(), PortError> {
-    bounded(async {
+pub(super) async fn amqp(url: &str, limit: Duration) -> Result<(), PortError> {
+    bounded(limit, async {
         let connection =
             Connection::connect(url, ConnectionProperties::default()).await.map_err(failed)?;
         let round = round_trip(&connection).await;
@@ -82,11 +80,11 @@ async fn publish(channel: &Channel, queue: &str) -> Result<(), PortError> {
 }
 
 /// Accepts a connection and does not close it again at once.
-pub(super) async fn tcp(url: &str) -> Result<(), PortError> {
+pub(super) async fn tcp(url: &str, limit: Duration) -> Result<(), PortError> {
     let address = url.split_once("://").map_or(url, |(_, rest)| rest);
     let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
     let address = address.split('/').next().unwrap_or(address);
-    bounded(async {
+    bounded(limit, async {
         let mut stream = TcpStream::connect(address).await.map_err(failed)?;
         match timeout(SILENCE, stream.read(&mut [0; 1])).await {
             Ok(Ok(0)) => Err(PortError("the connection was closed at once".to_owned())),
@@ -97,9 +95,12 @@ pub(super) async fn tcp(url: &str) -> Result<(), PortError> {
     .await
 }
 
-async fn bounded(probe: impl Future<Output = Result<(), PortError>>) -> Result<(), PortError> {
-    let limit = || PortError(format!("no answer within {} ms", LIMIT.as_millis()));
-    timeout(LIMIT, probe).await.unwrap_or_else(|_| Err(limit()))
+async fn bounded(
+    limit: Duration,
+    probe: impl Future<Output = Result<(), PortError>>,
+) -> Result<(), PortError> {
+    let silent = || PortError(format!("no answer within {} ms", limit.as_millis()));
+    timeout(limit, probe).await.unwrap_or_else(|_| Err(silent()))
 }
 
 fn failed(error: impl std::fmt::Display) -> PortError {
@@ -112,6 +113,8 @@ mod tests {
 
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(1);
+
     #[tokio::test]
     async fn only_a_listener_that_keeps_the_connection_is_ready() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -120,10 +123,10 @@ mod tests {
             drop(listener.accept().await);
             listener
         });
-        assert!(tcp(&url).await.is_err(), "a closed connection is not ready");
+        assert!(tcp(&url, LIMIT).await.is_err(), "a closed connection is not ready");
         let listener = closing.await.expect("it accepted");
         let keeping = tokio::spawn(async move { listener.accept().await });
-        tcp(&url).await.expect("an open connection is ready");
+        tcp(&url, LIMIT).await.expect("an open connection is ready");
         drop(keeping);
     }
 
@@ -133,8 +136,8 @@ mod tests {
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
         let url = |scheme: &str| format!("{scheme}://u:p@127.0.0.1:{port}/x");
-        assert!(postgres(&url("postgres")).await.is_err());
-        assert!(amqp(&url("amqp")).await.is_err());
-        assert!(tcp(&url("tcp")).await.is_err());
+        assert!(postgres(&url("postgres"), LIMIT).await.is_err());
+        assert!(amqp(&url("amqp"), LIMIT).await.is_err());
+        assert!(tcp(&url("tcp"), LIMIT).await.is_err());
     }
 }

@@ -3,26 +3,38 @@
 use chaos_reports::record::final_state::{AuditRow, SourcedRow};
 use reqwest::Client;
 
-use super::told;
-use crate::port::PortError;
+use crate::http;
 
 /// Longest line of an audit, bytes.
 const LINE_BYTES: usize = 1024 * 1024;
 /// Most rows that are read from one endpoint.
 const ROWS: usize = 20_000_000;
 
+/// Why an audit could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The connection was not made, or broke: another try may help.
+    #[error("{0}")]
+    Connection(String),
+    /// What was told is not an audit.
+    #[error("{0}")]
+    Told(String),
+}
+
 /// Every row that an endpoint tells.
 pub(super) async fn rows(
     client: &Client,
     url: &str,
     source: &str,
-) -> Result<Vec<SourcedRow>, PortError> {
-    let mut answer = client.get(url).send().await.map_err(|error| PortError(told(error)))?;
+) -> Result<Vec<SourcedRow>, ReadError> {
+    let broken = |error| ReadError::Connection(format!("{source}: {}", http::told(error)));
+    let mut answer = client.get(url).send().await.map_err(broken)?;
     if !answer.status().is_success() {
-        return Err(PortError(format!("{source} answered with HTTP {}", answer.status())));
+        let status = answer.status().as_u16();
+        return Err(ReadError::Told(format!("{source} answered with HTTP {status}")));
     }
     let mut lines = Lines { source, rows: Vec::new(), rest: Vec::new(), number: 0 };
-    while let Some(chunk) = answer.chunk().await.map_err(|error| PortError(told(error)))? {
+    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
         lines.take(&chunk)?;
     }
     lines.finish()
@@ -36,7 +48,7 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn take(&mut self, chunk: &[u8]) -> Result<(), PortError> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
@@ -48,7 +60,7 @@ impl Lines<'_> {
         Ok(())
     }
 
-    fn line(&mut self) -> Result<(), PortError> {
+    fn line(&mut self) -> Result<(), ReadError> {
         let line = std::mem::take(&mut self.rest);
         let text = line.trim_ascii();
         if !text.is_empty() {
@@ -63,15 +75,15 @@ impl Lines<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<SourcedRow>, PortError> {
+    fn finish(mut self) -> Result<Vec<SourcedRow>, ReadError> {
         if !self.rest.is_empty() {
             self.line()?;
         }
         Ok(self.rows)
     }
 
-    fn wrong(&self, reason: &str) -> PortError {
-        PortError(format!("{}, line {}: {reason}", self.source, self.number + 1))
+    fn wrong(&self, reason: &str) -> ReadError {
+        ReadError::Told(format!("{}, line {}: {reason}", self.source, self.number + 1))
     }
 }
 
@@ -79,7 +91,7 @@ impl Lines<'_> {
 mod tests {
     use super::*;
 
-    fn read(chunks: &[&str]) -> Result<usize, PortError> {
+    fn read(chunks: &[&str]) -> Result<usize, ReadError> {
         let mut lines = Lines { source: "here", rows: Vec::new(), rest: Vec::new(), number: 0 };
         for chunk in chunks {
             lines.take(chunk.as_bytes())?;

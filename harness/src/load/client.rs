@@ -4,38 +4,23 @@
 use std::time::Duration;
 
 use chaos_scenarios::workload::Request;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 
 use super::arrival::Arrival;
 use super::outcome::{Answer, EFFECT_HEADER, Failure, Seen};
+use crate::http::{self, BodyError, told};
 use crate::port::PortError;
 
-/// A connection that is not made by then counts as not made: a machine that is gone answers only
-/// after seconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Connections idle for longer are closed before a server does so under a request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest body that is read.
 const BODY_BYTES: usize = 1024 * 1024;
 
-/// A client that sends each request once and as it is: no retries, redirects, proxies or cookies.
+/// A client that sends each request once and as it is, over as many connections as there are users.
 pub(super) fn client(entry: &str, users: usize) -> Result<Client, PortError> {
-    let builder = Client::builder()
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .no_gzip()
-        .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
+    http::client(entry)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(users);
-    // Where no certificate will be looked at, the client must also start on a system without any.
-    let builder = match entry.starts_with("https:") {
-        true => builder,
-        false => builder.tls_certs_only(std::iter::empty()),
-    };
-    builder
+        .pool_max_idle_per_host(users)
         .build()
         .map_err(|error| PortError(format!("the load's HTTP client cannot be made: {error}")))
 }
@@ -103,38 +88,14 @@ async fn conclude(arrival: &Arrival, sent: Sent) -> Seen {
     let status = response.status().as_u16();
     let effect = response.headers().get(EFFECT_HEADER);
     let no_effect = effect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"none"));
-    match read_body(&mut response).await {
+    match http::body(&mut response, BODY_BYTES).await {
         Ok(body) => Seen::of_answer(arrival.template(), Answer { status, no_effect, body: &body }),
-        Err((failure, error)) => Seen::of_failure(failure, Some(status), &error),
-    }
-}
-
-/// Reads to the end, so that the connection can be used again and the time is that of the answer.
-async fn read_body(response: &mut Response) -> Result<Vec<u8>, (Failure, String)> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(None) => return Ok(body),
-            Ok(Some(chunk)) if body.len() + chunk.len() <= BODY_BYTES => body.extend(chunk),
-            Ok(Some(_)) => {
-                return Err((
-                    Failure::Broken,
-                    format!("the body is longer than {BODY_BYTES} bytes"),
-                ));
-            }
-            Err(error) => return Err((Failure::of(&error), told(error))),
+        Err(error) => {
+            let failure = match &error {
+                BodyError::TooLong(_) => Failure::Broken,
+                BodyError::Broken(error) => Failure::of(error),
+            };
+            Seen::of_failure(failure, Some(status), &error.told())
         }
     }
-}
-
-/// The chain of causes in one line, without the address, which every line would repeat.
-fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
