@@ -54,8 +54,8 @@ pub(super) async fn exchange(
         }
     };
     arrival.begin();
-    let sent = send(RequestBuilder::from_parts(client.clone(), request)).await;
-    let seen = conclude(&arrival, sent).await;
+    let answer = send(RequestBuilder::from_parts(client.clone(), request)).await;
+    let seen = conclude(&arrival, answer).await;
     let end = arrival.now();
     arrival.settle(end, seen);
 }

@@ -143,7 +143,8 @@ impl EngineRun {
         };
         let driving = async {
             match engine {
-                Engine::Goose => goose::drive(&work, ready, &stop).await,
+                // An attack of goose is a large value.
+                Engine::Goose => Box::pin(goose::drive(&work, ready, &stop)).await,
                 Engine::Direct => {
                     ready();
                     Ok(direct::drive(&work).await)

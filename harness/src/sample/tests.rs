@@ -55,8 +55,8 @@ async fn sampled(seconds: u64) -> Recorder {
         variables: BTreeMap::new(),
     };
     let stop = CancellationToken::new();
-    let shop = Arc::new(Shop { begun: Instant::now() });
-    start(shop, plan(), deployment, recorder.clone(), stop.clone());
+    let auditor = Arc::new(Shop { begun: Instant::now() });
+    start(auditor, plan(), deployment, recorder.clone(), stop.clone());
     sleep(Duration::from_secs(seconds)).await;
     stop.cancel();
     sleep(Duration::from_secs(10)).await;

@@ -10,7 +10,7 @@ use assert_cmd::Command;
 struct Told {
     code: i32,
     result: String,
-    told: String,
+    errors: String,
 }
 
 /// Runs `chaos` in `folder`, where no Docker daemon can be reached.
@@ -26,7 +26,7 @@ fn chaos_in(folder: &Path, words: &[&str]) -> Told {
     Told {
         code: output.status.code().expect("it was not killed"),
         result: String::from_utf8(output.stdout).expect("text"),
-        told: String::from_utf8(output.stderr).expect("text"),
+        errors: String::from_utf8(output.stderr).expect("text"),
     }
 }
 
@@ -37,9 +37,9 @@ fn chaos(words: &[&str]) -> Told {
 /// Asserts the exit code, and that standard error tells all of `needles`.
 #[track_caller]
 fn refused(told: &Told, code: i32, needles: &[&str]) {
-    assert_eq!(told.code, code, "{}", told.told);
+    assert_eq!(told.code, code, "{}", told.errors);
     for needle in needles {
-        assert!(told.told.contains(needle), "`{needle}` is not told:\n{}", told.told);
+        assert!(told.errors.contains(needle), "`{needle}` is not told:\n{}", told.errors);
     }
     assert_eq!(told.result, "", "a failure has no result");
 }
@@ -102,7 +102,7 @@ fn without_a_daemon_one_message_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let told = chaos_in(folder.path(), &["run", "broker-down"]);
     refused(&told, 3, &["Docker", "/nonexistent/docker.sock"]);
-    assert_eq!(told.told.matches("error:").count(), 1, "{}", told.told);
+    assert_eq!(told.errors.matches("error:").count(), 1, "{}", told.errors);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "a folder was made");
 }
 
@@ -120,7 +120,7 @@ fn a_daemon_elsewhere_is_refused() {
 fn a_plan_needs_no_daemon_and_the_same_seed_gives_the_same_plan() {
     let words = ["plan", "broker-down", "--target", "broker", "--seed", "7"];
     let (first, second) = (chaos(&words), chaos(&words));
-    assert_eq!(first.code, 0, "{}", first.told);
+    assert_eq!(first.code, 0, "{}", first.errors);
     assert_eq!(first.result, second.result);
     assert!(first.result.contains("rabbitmq"), "{}", first.result);
     let dry = ["run", "broker-down", "--target", "broker", "--seed", "7", "--dry-run"];
@@ -150,7 +150,7 @@ fn the_library_and_the_built_in_targets_are_valid() {
     let words: Vec<&str> =
         ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let told = chaos(&words);
-    assert_eq!(told.code, 0, "{}", told.told);
+    assert_eq!(told.code, 0, "{}", told.errors);
 }
 
 #[test]

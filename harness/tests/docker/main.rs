@@ -1,6 +1,13 @@
 //! The container runtime on a real daemon. These tests fail where there is none: they are the proof
 //! that containers are made, killed, watched and removed as said.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::unchecked_time_subtraction,
+    reason = "a test"
+)]
+
 mod cleaning;
 mod fixture;
 mod images;

@@ -1,6 +1,13 @@
 //! The engine against a target in memory, on paused time: whatever happens, whenever it happens,
 //! every fault that was armed is undone, the load is stopped, and everything is removed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::unchecked_time_subtraction,
+    reason = "a test"
+)]
+
 mod fake;
 
 use std::io::{self, Write};

@@ -1,6 +1,13 @@
 //! The load generator against a server whose faults are known exactly, on both engines: what it
 //! reports is compared with what truly happened.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::unchecked_time_subtraction,
+    reason = "a test"
+)]
+
 mod run;
 mod server;
 

@@ -2,6 +2,14 @@
 //! stays ours, no certificates are needed, and it costs little CPU time. The load runs in a process
 //! of its own, the server in another, and a third keeps the server's core busy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unchecked_time_subtraction,
+    reason = "a test"
+)]
+
 #[path = "../truth_load/run.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the load")]
 mod run;
