@@ -13,7 +13,7 @@ use crate::port::PortError;
 /// call does nothing.
 pub fn claim_signals() -> Result<(), PortError> {
     static CLAIMED: OnceLock<Result<(), PortError>> = OnceLock::new();
-    CLAIMED.get_or_init(|| ctrlc::try_set_handler(|| {}).map_err(|error| refused(&error))).clone()
+    CLAIMED.get_or_init(|| ctrlc::set_handler(|| {}).map_err(|error| refused(&error))).clone()
 }
 
 fn refused(error: &ctrlc::Error) -> PortError {

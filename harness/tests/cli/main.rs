@@ -106,6 +106,19 @@ fn without_a_daemon_one_message_says_what_to_do() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "a folder was made");
 }
 
+/// A shell starts what it puts in the background with the interrupt signal ignored.
+#[test]
+fn a_shell_that_ignores_the_interrupt_signal_is_no_obstacle() {
+    let program = assert_cmd::cargo::cargo_bin("chaos");
+    let script = format!("trap '' INT; exec {} run baseline", program.display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let output = shell.output().expect("there is a shell");
+    assert_eq!(output.status.code(), Some(3));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("Docker") && !errors.contains("signal"), "{errors}");
+}
+
 #[test]
 fn a_daemon_elsewhere_is_refused() {
     let mut command = Command::cargo_bin("chaos").expect("the program was built");
