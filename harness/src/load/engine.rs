@@ -20,6 +20,9 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const GRACE_AFTER_TIMEOUT: Duration = Duration::from_millis(700);
 /// A name lookup that hangs keeps the thread at most this long.
 const TEAR_DOWN: Duration = Duration::from_millis(100);
+/// The thread ends by itself within grace and tear-down, but on a starved machine it may not be
+/// scheduled in time: what it still has to settle is worth waiting for.
+const STARVED_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which engine sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl EngineThread {
     /// Stops the engine; returns the number of requests that it counted, once none is open.
     pub(super) async fn end(&mut self) -> Result<u64, PortError> {
         self.stop.cancel();
-        let limit = self.grace + TEAR_DOWN * 2;
+        let limit = self.grace + TEAR_DOWN + STARVED_LIMIT;
         match timeout(limit, &mut self.ended).await {
             Ok(Ok(counted)) => counted,
             _ => Err(PortError("the load engine did not end; its count is not known".to_owned())),
