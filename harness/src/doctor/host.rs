@@ -46,6 +46,9 @@ fn out_folder(out: &Path) -> Finding {
         return Finding::warn(name, format!("{} does not tell its space", folder.display()), "");
     };
     let detail = format!("{} free in {}", gibibytes(free), folder.display());
+    if free == 0 {
+        return Finding::fail(name, detail, "free space, or choose another folder with --out");
+    }
     if free < OUT_SPACE {
         return Finding::warn(name, detail, "free space, or choose another folder with --out");
     }

@@ -56,6 +56,10 @@ impl World {
     }
 }
 
+<<<<<<< Updated upstream
+=======
+
+>>>>>>> Stashed changes
 pub(crate) struct FakeRuntime(pub(crate) Arc<World>);
 
 impl Runtime for FakeRuntime {
@@ -120,8 +124,14 @@ impl Runtime for FakeRuntime {
     }
 }
 
+<<<<<<< Updated upstream
 pub(crate) struct FakeLoad(pub(crate) Arc<World>);
 
+=======
+
+pub(crate) struct FakeLoad(pub(crate) Arc<World>);
+
+>>>>>>> Stashed changes
 pub(crate) struct RunningFakeLoad {
     world: Arc<World>,
     users: JoinHandle<()>,
@@ -188,6 +198,10 @@ impl Load for RunningFakeLoad {
     }
 }
 
+<<<<<<< Updated upstream
+=======
+
+>>>>>>> Stashed changes
 pub(crate) struct FakeAuditor(pub(crate) Arc<World>);
 
 impl Auditor for FakeAuditor {
@@ -205,12 +219,16 @@ impl Auditor for FakeAuditor {
         Ok("it said so".to_owned())
     }
 
+<<<<<<< Updated upstream
     async fn canary(
         &self,
         _plan: &Plan,
         _deployment: &Deployment,
         _request: &Request,
     ) -> Result<String, PortError> {
+=======
+    async fn canary(&self, _plan: &Plan, _deployment: &Deployment, _request: &Request) -> Result<String, PortError> {
+>>>>>>> Stashed changes
         sleep(Duration::from_millis(50)).await;
         Ok("completed".to_owned())
     }
