@@ -11,10 +11,7 @@ pub mod doctor;
 pub mod exit;
 pub mod experiment;
 pub mod folder;
-<<<<<<< Updated upstream
 mod http;
-=======
->>>>>>> Stashed changes
 pub mod load;
 pub mod lock;
 pub mod owner;

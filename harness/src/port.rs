@@ -44,14 +44,10 @@ impl Deployment {
     pub fn urls(&self, endpoint: &Endpoint) -> Vec<(Replica, String)> {
         let credentials = endpoint.credentials.as_ref().map_or_else(String::new, |written| {
             // What cannot be filled in was refused when the target was read.
-<<<<<<< Updated upstream
             format!(
                 "{}@",
                 interpolate(written, &self.variables).unwrap_or_else(|_| written.clone())
             )
-=======
-            format!("{}@", interpolate(written, &self.variables).unwrap_or_else(|_| written.clone()))
->>>>>>> Stashed changes
         });
         self.ports
             .iter()

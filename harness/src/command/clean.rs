@@ -42,24 +42,10 @@ fn sentence(cleaned: &clean::Cleaned) -> String {
         1 => "removed 1 object".to_owned(),
         count => format!("removed {count} objects"),
     };
-<<<<<<< Updated upstream
     let removed = cleaned.removed.iter().map(|object| format!("  {object}"));
     let spared = cleaned.spared.iter().map(|(run, why)| format!("run {run} was left alone: {why}"));
     let lines: Vec<String> = std::iter::once(summary).chain(removed).chain(spared).collect();
     lines.join("\n")
-}
-
-fn names<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<String> {
-    objects.map(ToString::to_string).collect()
-=======
-    for object in &cleaned.removed {
-        text.push_str(&format!("\n  {object}"));
-    }
-    for (run, why) in &cleaned.spared {
-        text.push_str(&format!("\nrun {run} was left alone: {why}"));
-    }
-    text
->>>>>>> Stashed changes
 }
 
 fn names<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<String> {

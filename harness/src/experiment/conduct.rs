@@ -163,14 +163,8 @@ async fn clean_leftovers(daemon: &Daemon) -> Result<(), Failure> {
     }
     match cleaned.left.first() {
         None => Ok(()),
-<<<<<<< Updated upstream
         Some((object, error)) => Err(Failure::Dirty(format!(
             "a dead run left {object}, which cannot be removed: {error}"
         ))),
-=======
-        Some((object, error)) => {
-            Err(Failure::Dirty(format!("a dead run left {object}, which cannot be removed: {error}")))
-        }
->>>>>>> Stashed changes
     }
 }

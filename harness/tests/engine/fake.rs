@@ -56,10 +56,6 @@ impl World {
     }
 }
 
-<<<<<<< Updated upstream
-=======
-
->>>>>>> Stashed changes
 pub(crate) struct FakeRuntime(pub(crate) Arc<World>);
 
 impl Runtime for FakeRuntime {
@@ -124,14 +120,8 @@ impl Runtime for FakeRuntime {
     }
 }
 
-<<<<<<< Updated upstream
 pub(crate) struct FakeLoad(pub(crate) Arc<World>);
 
-=======
-
-pub(crate) struct FakeLoad(pub(crate) Arc<World>);
-
->>>>>>> Stashed changes
 pub(crate) struct RunningFakeLoad {
     world: Arc<World>,
     users: JoinHandle<()>,
@@ -198,10 +188,6 @@ impl Load for RunningFakeLoad {
     }
 }
 
-<<<<<<< Updated upstream
-=======
-
->>>>>>> Stashed changes
 pub(crate) struct FakeAuditor(pub(crate) Arc<World>);
 
 impl Auditor for FakeAuditor {
@@ -219,16 +205,12 @@ impl Auditor for FakeAuditor {
         Ok("it said so".to_owned())
     }
 
-<<<<<<< Updated upstream
     async fn canary(
         &self,
         _plan: &Plan,
         _deployment: &Deployment,
         _request: &Request,
     ) -> Result<String, PortError> {
-=======
-    async fn canary(&self, _plan: &Plan, _deployment: &Deployment, _request: &Request) -> Result<String, PortError> {
->>>>>>> Stashed changes
         sleep(Duration::from_millis(50)).await;
         Ok("completed".to_owned())
     }

@@ -76,18 +76,11 @@ fn waiting<'a>(
         .iter()
         .filter(|case| matches!(case.found, Found::Dead | Found::NotFinal))
         .map(|case| case.order.id.as_str());
-<<<<<<< Updated upstream
     let own =
         known.orders.iter().filter(|order| record.canaries.contains(order.id)).filter(|order| {
             let found = known::found(Some(order), None, None, rules);
             matches!(found, Found::Dead | Found::NotFinal)
         });
-=======
-    let own = known.orders.iter().filter(|order| record.canaries.contains(order.id)).filter(|order| {
-        let found = known::found(Some(order), None, None, rules);
-        matches!(found, Found::Dead | Found::NotFinal)
-    });
->>>>>>> Stashed changes
     ledgered.chain(own.map(|order| order.id)).collect()
 }
 
@@ -132,18 +125,10 @@ impl<'a> Scene<'a> {
             return Err("the ledger may lack its end: the load was not stopped in good order");
         }
         let sent: HashSet<&str> = self.cases.iter().map(|case| case.order.id.as_str()).collect();
-<<<<<<< Updated upstream
         let strange =
             self.known.orders.iter().filter(|order| {
                 !self.record.canaries.contains(order.id) && !sent.contains(order.id)
             });
-=======
-        let strange = self
-            .known
-            .orders
-            .iter()
-            .filter(|order| !self.record.canaries.contains(order.id) && !sent.contains(order.id));
->>>>>>> Stashed changes
         Ok(strange
             .map(|order| format!("{} is {}, never sent", order.id, order.state_name()))
             .collect())
