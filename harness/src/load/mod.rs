@@ -15,6 +15,8 @@ mod process;
 mod reporter;
 mod running;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::panic::AssertUnwindSafe;
