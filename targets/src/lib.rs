@@ -4,8 +4,12 @@
 //! one file each under `wiring`, so that a difference in behaviour under faults is a difference of
 //! the architecture. The crate knows nothing of the harness that runs it.
 #![warn(missing_docs)]
+#![allow(dead_code, reason = "the architectures that use the client follow")]
 
 mod architecture;
+mod backlog;
+mod chaos_switch;
+mod client;
 mod domain;
 mod http;
 mod log;

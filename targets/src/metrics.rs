@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) messages: IntCounterVec,
     /// Attempts to publish, by result.
     pub(crate) published: IntCounterVec,
+    /// Attempts to ask another service for a step, by service and result.
+    pub(crate) calls: IntCounterVec,
     /// Messages received and not acknowledged yet.
     pub(crate) unacked: IntGauge,
     /// Connections to the broker, 1 or 0, by purpose.
@@ -50,6 +52,7 @@ impl Metrics {
             orders: counter("shop_orders_total", "Orders that became final.", &["state"]),
             messages: counter("shop_messages_total", "Messages received.", &["result"]),
             published: counter("shop_published_total", "Attempts to publish.", &["result"]),
+            calls: counter("shop_calls_total", "Steps asked for.", &["service", "result"]),
             unacked: register(&registry, unacked),
             connected: register(&registry, connected),
             registry,

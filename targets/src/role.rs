@@ -18,7 +18,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 const LEAVE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Which part of the application a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     /// All of it: the monolith.
     App,
@@ -32,12 +32,21 @@ pub(crate) enum Role {
     Shipping,
     /// Tells customers.
     Notify,
+    /// Leads orders through the steps of the services.
+    PipelineManager,
 }
 
 impl Role {
     /// Every role there is.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::App, Self::Orders, Self::Inventory, Self::Payments, Self::Shipping, Self::Notify];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::App,
+        Self::Orders,
+        Self::Inventory,
+        Self::Payments,
+        Self::Shipping,
+        Self::Notify,
+        Self::PipelineManager,
+    ];
 
     /// The name on the command line, in queue names and in messages.
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +57,7 @@ impl Role {
             Self::Payments => "payments",
             Self::Shipping => "shipping",
             Self::Notify => "notify",
+            Self::PipelineManager => "pipeline-manager",
         }
     }
 
@@ -58,9 +68,9 @@ impl Role {
 
 /// Runs one role of the reference application until SIGTERM or SIGINT.
 ///
-/// `role` is one of `app`, `orders`, `inventory`, `payments`, `shipping` and `notify`; everything
-/// else comes from the environment (`DATABASE_URL`, `AMQP_URL`, `PUBLIC_PORT`, `ADMIN_PORT`,
-/// `MODE`, `SAFEGUARDS_OFF`). The exit code is 0 after a signal, 2 for a wrong role or setting, 1
+/// `role` is one of `app`, `orders`, `inventory`, `payments`, `shipping`, `notify` and
+/// `pipeline-manager`; everything else comes from the environment (`ARCHITECTURE`, `DATABASE_URL`,
+/// `AMQP_URL`, `PUBLIC_PORT`, `ADMIN_PORT`, `MODE`, `SAFEGUARDS_OFF`, `CHAOS_SWITCH`). The exit code is 0 after a signal, 2 for a wrong role or setting, 1
 /// when a port cannot be had.
 pub fn main(role: &str) -> ExitCode {
     let settings = match Settings::from_env(role) {

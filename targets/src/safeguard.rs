@@ -7,7 +7,7 @@ use std::fmt;
 
 /// One protection that can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u32)]
 pub(crate) enum Safeguard {
     /// A repeated order id is answered from the stored order instead of being processed again.
     Idempotency = 1,
@@ -23,10 +23,21 @@ pub(crate) enum Safeguard {
     DeadLetters = 1 << 5,
     /// Queues and messages outlive a broker process: quorum queues, persistent messages.
     DurableQueues = 1 << 6,
+    /// What is about to be done for an order is noted down first, so that whoever comes after a
+    /// crash can finish it or roll it back.
+    DurableLog = 1 << 7,
+    /// A call to another service is given up after a short time.
+    Timeouts = 1 << 8,
+    /// A failed call to another service is repeated with the same key.
+    Retries = 1 << 9,
+    /// A service that keeps failing is not called for a while.
+    Breaker = 1 << 10,
+    /// Only the newest pipeline manager is obeyed.
+    Lease = 1 << 11,
 }
 
 impl Safeguard {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::Idempotency,
         Self::Outbox,
         Self::Confirms,
@@ -34,6 +45,11 @@ impl Safeguard {
         Self::RetryQueues,
         Self::DeadLetters,
         Self::DurableQueues,
+        Self::DurableLog,
+        Self::Timeouts,
+        Self::Retries,
+        Self::Breaker,
+        Self::Lease,
     ];
 
     /// The name used on the command line, in the environment and in reports.
@@ -46,6 +62,11 @@ impl Safeguard {
             Self::RetryQueues => "RETRY_QUEUES",
             Self::DeadLetters => "DEAD_LETTERS",
             Self::DurableQueues => "DURABLE_QUEUES",
+            Self::DurableLog => "DURABLE_LOG",
+            Self::Timeouts => "TIMEOUTS",
+            Self::Retries => "RETRIES",
+            Self::Breaker => "BREAKER",
+            Self::Lease => "LEASE",
         }
     }
 }
@@ -67,7 +88,7 @@ fn known() -> String {
 
 /// The safeguards that are on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Safeguards(u16);
+pub(crate) struct Safeguards(u32);
 
 impl Safeguards {
     /// Reads a mode (`naive`, `notes`, `hardened`) and a comma list of safeguards to switch off.
@@ -78,7 +99,7 @@ impl Safeguards {
                 .into_iter()
                 .find(|safeguard| safeguard.name() == name)
                 .ok_or_else(|| SafeguardError::Unknown(name.to_owned()))?;
-            on.0 &= !(safeguard as u16);
+            on.0 &= !(safeguard as u32);
         }
         Ok(on)
     }
@@ -86,16 +107,21 @@ impl Safeguards {
     fn of_mode(mode: &str) -> Result<Self, SafeguardError> {
         let members: &[Safeguard] = match mode {
             "naive" => &[],
-            "notes" => &[Safeguard::RetryQueues, Safeguard::DeadLetters, Safeguard::DurableQueues],
+            "notes" => &[
+                Safeguard::RetryQueues,
+                Safeguard::DeadLetters,
+                Safeguard::DurableQueues,
+                Safeguard::DurableLog,
+            ],
             "hardened" => &Safeguard::ALL,
             other => return Err(SafeguardError::UnknownMode(other.to_owned())),
         };
-        Ok(Self(members.iter().fold(0, |bits, safeguard| bits | *safeguard as u16)))
+        Ok(Self(members.iter().fold(0, |bits, safeguard| bits | *safeguard as u32)))
     }
 
     /// Whether the safeguard is on.
     pub(crate) fn has(self, safeguard: Safeguard) -> bool {
-        self.0 & safeguard as u16 != 0
+        self.0 & safeguard as u32 != 0
     }
 }
 
@@ -117,8 +143,11 @@ mod tests {
 
     #[test]
     fn hardened_has_all_and_single_ones_can_be_switched_off() {
-        let on = Safeguards::parse("hardened", " OUTBOX,CONFIRMS ").unwrap();
-        assert_eq!(on.to_string(), "IDEMPOTENCY,INBOX,RETRY_QUEUES,DEAD_LETTERS,DURABLE_QUEUES");
+        let on = Safeguards::parse("hardened", " OUTBOX,CONFIRMS,LEASE ").unwrap();
+        assert_eq!(
+            on.to_string(),
+            "IDEMPOTENCY,INBOX,RETRY_QUEUES,DEAD_LETTERS,DURABLE_QUEUES,DURABLE_LOG,TIMEOUTS,RETRIES,BREAKER"
+        );
         assert!(!on.has(Safeguard::Outbox));
     }
 
@@ -127,7 +156,7 @@ mod tests {
         assert_eq!(Safeguards::parse("naive", "").unwrap().to_string(), "none");
         assert_eq!(
             Safeguards::parse("notes", "").unwrap().to_string(),
-            "RETRY_QUEUES,DEAD_LETTERS,DURABLE_QUEUES"
+            "RETRY_QUEUES,DEAD_LETTERS,DURABLE_QUEUES,DURABLE_LOG"
         );
     }
 

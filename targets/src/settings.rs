@@ -8,14 +8,55 @@ use crate::safeguard::{SafeguardError, Safeguards};
 const DEFAULT_PUBLIC_PORT: u16 = 8080;
 const DEFAULT_ADMIN_PORT: u16 = 9090;
 
+/// How the services of a process work together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wiring {
+    /// One process does everything.
+    Monolith,
+    /// The orders service calls the others in turn.
+    Direct,
+    /// Services talk through a message broker alone.
+    Broker,
+    /// A manager leads orders through services that know nothing of each other.
+    Pipeline,
+}
+
+impl Wiring {
+    const ALL: [(&str, Self); 4] = [
+        ("monolith", Self::Monolith),
+        ("direct", Self::Direct),
+        ("broker", Self::Broker),
+        ("pipeline", Self::Pipeline),
+    ];
+
+    fn parse(name: &str) -> Result<Self, SettingsError> {
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
+        let (_, wiring) = found.ok_or_else(|| SettingsError::Architecture(name.to_owned()))?;
+        Ok(wiring)
+    }
+
+    /// Whether the architecture has a part of this role.
+    fn has(self, role: Role) -> bool {
+        match (self, role) {
+            (Self::Monolith, role) => role == Role::App,
+            (_, Role::App) => false,
+            (_, Role::Orders) => self != Self::Pipeline,
+            (_, Role::PipelineManager) => self == Self::Pipeline,
+            _ => true,
+        }
+    }
+}
+
 /// What one process of the application needs to know.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Which part of the application this process is.
     pub(crate) role: Role,
+    /// How it works together with the others.
+    pub(crate) wiring: Wiring,
     /// Its own database.
     pub(crate) database_url: String,
-    /// The message broker; required by every role but `app`.
+    /// The message broker; empty but in the architecture that has one.
     pub(crate) amqp_url: String,
     /// Port for customers, reached through the proxy.
     pub(crate) public_port: u16,
@@ -23,14 +64,22 @@ pub(crate) struct Settings {
     pub(crate) admin_port: u16,
     /// Which protections are on.
     pub(crate) safeguards: Safeguards,
+    /// Whether trouble may be made on request.
+    pub(crate) chaos_switch: bool,
 }
 
 /// What can be wrong with the environment.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum SettingsError {
     /// The role does not exist.
-    #[error("unknown role `{0}`: use app, orders, inventory, payments, shipping or notify")]
+    #[error("unknown role `{0}`: use any of {known}", known = Role::ALL.map(Role::name).join(", "))]
     UnknownRole(String),
+    /// The architecture does not exist.
+    #[error("ARCHITECTURE is `{0}`: use monolith, direct, broker or pipeline")]
+    Architecture(String),
+    /// The architecture has no such part.
+    #[error("ARCHITECTURE `{1}` has no role `{0}`")]
+    Misplaced(&'static str, String),
     /// A variable that is needed is missing or empty.
     #[error("{0} is not set: the role needs it")]
     Missing(&'static str),
@@ -60,12 +109,18 @@ impl Settings {
         // An empty value means "not set": Compose files cannot leave a variable out.
         let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let role = Role::parse(role).ok_or_else(|| SettingsError::UnknownRole(role.to_owned()))?;
+        let architecture = value("ARCHITECTURE").ok_or(SettingsError::Missing("ARCHITECTURE"))?;
+        let wiring = Wiring::parse(&architecture)?;
+        if !wiring.has(role) {
+            return Err(SettingsError::Misplaced(role.name(), architecture));
+        }
         let amqp_url = value("AMQP_URL");
-        if role != Role::App && amqp_url.is_none() {
+        if wiring == Wiring::Broker && amqp_url.is_none() {
             return Err(SettingsError::Missing("AMQP_URL"));
         }
         Ok(Self {
             role,
+            wiring,
             database_url: value("DATABASE_URL").ok_or(SettingsError::Missing("DATABASE_URL"))?,
             amqp_url: amqp_url.unwrap_or_default(),
             public_port: port("PUBLIC_PORT", value("PUBLIC_PORT"), DEFAULT_PUBLIC_PORT)?,
@@ -74,6 +129,7 @@ impl Settings {
                 value("MODE").as_deref().unwrap_or("hardened"),
                 value("SAFEGUARDS_OFF").as_deref().unwrap_or_default(),
             )?,
+            chaos_switch: value("CHAOS_SWITCH").as_deref() == Some("on"),
         })
     }
 }
@@ -91,9 +147,10 @@ mod tests {
     use super::{Settings, SettingsError};
 
     fn read(role: &str, set: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::from_lookup(role, |name| {
-            set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        let architecture = if role == "app" { "monolith" } else { "broker" };
+        let set = [("ARCHITECTURE", architecture)].into_iter().chain(set.iter().copied());
+        let set: std::collections::HashMap<_, _> = set.collect();
+        Settings::from_lookup(role, |name| set.get(name).map(|value| (*value).to_owned()))
     }
 
     #[test]
@@ -114,6 +171,12 @@ mod tests {
             let error = read("app", &[database, ("ADMIN_PORT", bad)]).err().unwrap();
             assert!(error.to_string().starts_with("ADMIN_PORT is"), "{error}");
         }
+        let elsewhere = [database, ("ARCHITECTURE", "pipeline")];
+        let misplaced = SettingsError::Misplaced("orders", "pipeline".into());
+        assert_eq!(read("orders", &elsewhere).err(), Some(misplaced));
+        assert!(read("pipeline-manager", &elsewhere).is_ok());
+        let error = read("app", &[database, ("ARCHITECTURE", "serverless")]).err().unwrap();
+        assert!(error.to_string().starts_with("ARCHITECTURE is `serverless`"), "{error}");
         let error = read("app", &[database, ("MODE", "tough")]).err().unwrap();
         assert!(error.to_string().starts_with("MODE is `tough`"), "{error}");
     }

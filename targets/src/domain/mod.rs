@@ -4,3 +4,4 @@ pub(crate) mod event;
 pub(crate) mod order;
 pub(crate) mod product;
 pub(crate) mod state;
+pub(crate) mod step;

@@ -122,6 +122,17 @@ impl Order {
         request.check()
     }
 
+    /// Checks every rule again, for an order that another service has sent.
+    pub(crate) fn check(&self) -> Result<(), OrderError> {
+        let Self { id, kind, customer, items, card, address, .. } = self.clone();
+        let request = Request { order_id: id, kind, customer, items, card, address };
+        if request.check()? == *self {
+            return Ok(());
+        }
+        let problem = "must be sorted by sku, and amount what they cost";
+        Err(OrderError::invalid("items", problem))
+    }
+
     /// A fingerprint of the whole request: a repeated id with another one is a mistake.
     pub(crate) fn digest(&self) -> String {
         let text = serde_json::to_vec(self).expect("an order has only text keys");
@@ -237,6 +248,18 @@ mod tests {
         let order = Order::parse(body().to_string().as_bytes()).unwrap();
         assert_eq!(order.skus(), ["SKU-1", "SKU-2"]);
         assert_eq!(order.amount, 2 * 525 + 4 * 550);
+    }
+
+    #[test]
+    fn an_order_from_elsewhere_is_checked_like_one_from_a_customer() {
+        let order = Order::parse(body().to_string().as_bytes()).unwrap();
+        assert_eq!(order.check(), Ok(()));
+        let cheaper = Order { amount: 1, ..order.clone() };
+        let nameless = Order { id: String::new(), ..order.clone() };
+        let unsorted = Order { items: order.items.iter().rev().cloned().collect(), ..order };
+        for wrong in [cheaper, nameless, unsorted] {
+            assert!(matches!(wrong.check(), Err(OrderError::Invalid { .. })), "{wrong:?}");
+        }
     }
 
     #[test]

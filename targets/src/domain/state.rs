@@ -21,13 +21,29 @@ pub(crate) enum State {
     Charged,
     /// A step was refused; what had been done is being undone.
     Compensating,
+    /// Neither forward nor back for now: somebody has to look at it.
+    NeedsAttention,
     /// All steps done. Final.
     Completed,
     /// Refused for a reason of the business, with nothing left done. Final.
     Rejected,
+    /// Given up because parts of the system failed, with nothing left done. Final.
+    Cancelled,
 }
 
 impl State {
+    /// Every state there is, in the order in which an order may pass through them.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Reserved,
+        Self::Charged,
+        Self::Compensating,
+        Self::NeedsAttention,
+        Self::Completed,
+        Self::Rejected,
+        Self::Cancelled,
+    ];
+
     /// The name in answers, tables and audits.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,14 +51,21 @@ impl State {
             Self::Reserved => "RESERVED",
             Self::Charged => "CHARGED",
             Self::Compensating => "COMPENSATING",
+            Self::NeedsAttention => "NEEDS_ATTENTION",
             Self::Completed => "COMPLETED",
             Self::Rejected => "REJECTED",
+            Self::Cancelled => "CANCELLED",
         }
+    }
+
+    /// The state of a name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     /// Whether nothing follows.
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Rejected)
+        matches!(self, Self::Completed | Self::Rejected | Self::Cancelled)
     }
 
     /// Where `event` takes an order of this kind, or nothing where the orders do not care.
@@ -68,8 +91,8 @@ impl State {
 
     /// The states from which an order may be moved here: all that come earlier and are not final.
     pub(crate) fn may_start_from(self) -> Vec<&'static str> {
-        let before = [Self::Accepted, Self::Reserved, Self::Charged, Self::Compensating];
-        before.into_iter().filter(|state| *state < self).map(Self::name).collect()
+        let open = Self::ALL.into_iter().filter(|state| !state.is_final());
+        open.filter(|state| *state < self).map(Self::name).collect()
     }
 }
 
@@ -86,6 +109,13 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 3] = [Self::OutOfStock, Self::Declined, Self::Undeliverable];
+
+    /// The reason of a name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The name in answers, tables and audits.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -116,6 +146,16 @@ mod tests {
             Some(next) if next.may_start_from().contains(&state.name()) => next,
             _ => state,
         }
+    }
+
+    #[test]
+    fn names_are_read_back_and_no_final_state_is_left() {
+        for state in State::ALL {
+            assert_eq!(State::parse(state.name()), Some(state));
+            let from = state.may_start_from();
+            assert!(from.iter().all(|name| !State::parse(name).unwrap().is_final()));
+        }
+        assert_eq!(State::Charged.may_start_from(), ["ACCEPTED", "RESERVED"]);
     }
 
     proptest! {

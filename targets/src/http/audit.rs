@@ -74,6 +74,14 @@ pub(crate) const GRANTS: Table = Table {
           FROM grants ORDER BY order_id",
 };
 
+/// Steps that were asked for over HTTP.
+pub(crate) const STEPS: Table = Table {
+    name: "steps",
+    sql: "SELECT json_build_object('table', 'steps', 'order', order_id, 'step', step,
+              'outcome', outcome, 'compensated', compensated)::text
+          FROM steps ORDER BY order_id, step",
+};
+
 /// Streams the tables from one snapshot, after `first`, lines that are already known.
 ///
 /// When the database fails on the way, the answer breaks off without its proper end, so that no

@@ -2,9 +2,11 @@
 
 pub(crate) mod admin;
 pub(crate) mod audit;
+mod chaos;
 pub(crate) mod health;
 pub(crate) mod public;
 mod report;
+pub(crate) mod steps;
 
 use std::io;
 use std::time::Instant;
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 
 /// The header that says that a refused request has certainly changed nothing.
-const EFFECT: &str = "X-Effect";
+pub(crate) const EFFECT: &str = "X-Effect";
 
 /// A port could not be had.
 #[derive(Debug, thiserror::Error)]

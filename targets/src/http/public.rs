@@ -20,7 +20,7 @@ use crate::store::orders::{self, View};
 use crate::store::{Database, StoreError};
 
 /// Largest request body in bytes.
-const LARGEST_BODY: usize = 64 * 1024;
+pub(crate) const LARGEST_BODY: usize = 64 * 1024;
 
 /// How an architecture takes an order.
 pub(crate) trait Checkout: Send + Sync + 'static {
@@ -40,6 +40,12 @@ pub(crate) enum PlaceError {
     /// The order is stored, but nobody can be told of it.
     #[error("the order is stored, but its event could not be published: {0}")]
     Unpublished(String),
+    /// The order was given up, and everything that was done for it is undone.
+    #[error("the order was cancelled, and nothing of it is left: {0}")]
+    Cancelled(String),
+    /// Nobody knows how far the order has come.
+    #[error("the order could not be finished: {0}")]
+    Unfinished(String),
 }
 
 /// The routes for orders.
@@ -97,10 +103,11 @@ fn refuse(error: &PlaceError) -> Response {
             | StoreError::Unreachable(_)
             | StoreError::Silent
             | StoreError::Undone(_),
-        ) => nothing_done(message),
-        PlaceError::Store(StoreError::CommitUnknown(_)) | PlaceError::Unpublished(_) => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
+        )
+        | PlaceError::Cancelled(_) => nothing_done(message),
+        PlaceError::Store(StoreError::CommitUnknown(_))
+        | PlaceError::Unpublished(_)
+        | PlaceError::Unfinished(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, message),
     }
 }
 

@@ -6,7 +6,6 @@ use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +14,7 @@ use super::link::Link;
 use super::message::{History, Outgoing, message_id};
 use super::publisher::Publisher;
 use super::topology::{dead_queue, work_queue};
+use crate::backlog::{DeadLetter, Redriven};
 use crate::role::Role;
 
 /// Sending a message again more often than this is taken for a loop.
@@ -23,31 +23,6 @@ const MOST_REDRIVES: usize = 3;
 const RETURN_DEADLINE: Duration = Duration::from_secs(1);
 /// Pause between two looks.
 const RETURN_POLL: Duration = Duration::from_millis(10);
-
-/// A row of the audit.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct DeadLetter {
-    table: &'static str,
-    /// The id of the message.
-    id: String,
-    /// The order that it is about; empty where the message cannot be read.
-    order: String,
-    /// The queue that it lies in.
-    queue: String,
-    /// The latest failure.
-    reason: String,
-    /// Retries before it was given up.
-    attempts: usize,
-}
-
-/// The result of sending dead letters again.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Redriven {
-    /// Messages that are back in the queue of their service.
-    redriven: usize,
-    /// Messages that stay, because they were sent again too often.
-    refused: usize,
-}
 
 /// Looks at all dead letters of a service. They are taken without an acknowledgement and go back
 /// when the channel closes.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use serde::Serialize;
 use tokio::time::timeout;
 
 use super::link::Link;
@@ -18,18 +17,18 @@ use crate::role::Role;
 const DEADLINE: Duration = Duration::from_secs(1);
 
 /// Messages by where they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Depths {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Depths {
     /// In the queue of the service.
-    pub(crate) ready: u32,
+    pub(super) ready: u32,
     /// In its retry queues.
-    pub(crate) retry: u32,
+    pub(super) retry: u32,
     /// Among its dead letters.
-    pub(crate) dead: u32,
+    pub(super) dead: u32,
     /// With the service, not acknowledged.
-    pub(crate) unacked: i64,
+    pub(super) unacked: i64,
     /// Whether the broker could be asked; otherwise the queues show what it said last.
-    pub(crate) broker_reachable: bool,
+    pub(super) broker_reachable: bool,
 }
 
 /// Asks for the depths, and remembers the last answer.

@@ -22,18 +22,19 @@ mod topology;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use dead_letter::{DeadLetter, Redriven};
-pub(crate) use depth::Depths;
 pub(crate) use handling::{Reactor, StepError};
-pub(crate) use outbox::{Outbox, count_unsent};
+pub(crate) use outbox::Outbox;
 
+use crate::backlog::{Backlog, DeadLetter, Redriven};
 use crate::metrics::Metrics;
 use crate::role::Role;
 use crate::safeguard::Safeguards;
-use crate::store::Database;
+use crate::store::{Database, StoreError};
 use consumer::Consumer;
 use depth::DepthGauge;
 use handling::Handling;
@@ -54,6 +55,7 @@ struct Context {
 #[derive(Clone)]
 pub(crate) struct Broker {
     role: Role,
+    database: Database,
     link: Link,
     publisher: Publisher,
     depth: DepthGauge,
@@ -96,7 +98,8 @@ impl Broker {
         tasks.spawn(supervise(consumer, url, stop.clone()));
         tasks.spawn(relay.run(stop.clone()));
         let depth = DepthGauge::new(&context, link.clone());
-        (Self { role, link, publisher, depth, consuming }, outbox)
+        let database = context.database;
+        (Self { role, database, link, publisher, depth, consuming }, outbox)
     }
 
     /// Whether messages really pass: the consumer runs, and a message published to a private queue
@@ -107,20 +110,36 @@ impl Broker {
         }
         probe::round_trip(&self.link).await.map_err(|error| error.to_string())
     }
+}
 
-    /// How many messages wait in the queues of this service.
-    pub(crate) async fn depths(&self) -> Depths {
-        self.depth.read().await
+impl Backlog for Broker {
+    fn pending(&self) -> BoxFuture<'_, Result<Map<String, Value>, StoreError>> {
+        Box::pin(async {
+            let depths = self.depth.read().await;
+            let unsent = outbox::count_unsent(&self.database).await?;
+            let mut counts = Map::new();
+            counts.insert("outbox".into(), unsent.into());
+            counts.insert("retry".into(), depths.retry.into());
+            counts.insert("dead".into(), depths.dead.into());
+            counts.insert("ready".into(), depths.ready.into());
+            counts.insert("unacked".into(), depths.unacked.into());
+            counts.insert("broker_reachable".into(), depths.broker_reachable.into());
+            Ok(counts)
+        })
     }
 
-    /// The messages that this service has given up, left where they are.
-    pub(crate) async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BrokerError> {
-        dead_letter::list(&self.link, self.role).await
+    fn dead(&self) -> BoxFuture<'_, Result<Vec<DeadLetter>, String>> {
+        Box::pin(async {
+            let letters = dead_letter::list(&self.link, self.role).await;
+            letters.map_err(|error| error.to_string())
+        })
     }
 
-    /// Sends the messages that this service has given up through it once more.
-    pub(crate) async fn redrive(&self) -> Result<Redriven, BrokerError> {
-        dead_letter::redrive(&self.link, &self.publisher, self.role).await
+    fn redrive(&self) -> BoxFuture<'_, Result<Redriven, String>> {
+        Box::pin(async {
+            let redriven = dead_letter::redrive(&self.link, &self.publisher, self.role).await;
+            redriven.map_err(|error| error.to_string())
+        })
     }
 }
 

@@ -85,7 +85,7 @@ impl Outbox {
 }
 
 /// The number of events that are stored and not published yet.
-pub(crate) async fn count_unsent(database: &Database) -> Result<i64, StoreError> {
+pub(super) async fn count_unsent(database: &Database) -> Result<i64, StoreError> {
     let rows = database.rows("SELECT count(*) FROM outbox WHERE sent_at IS NULL", &[]).await?;
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }

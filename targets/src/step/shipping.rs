@@ -1,5 +1,5 @@
 //! Fulfilment: a parcel for goods, access for digital goods. It is the last step of every kind, so
-//! nothing that follows it can be refused.
+//! its way back is needed only where nobody knows whether it was done.
 
 use super::Outcome;
 use crate::domain::order::Order;
@@ -22,5 +22,17 @@ pub(crate) async fn ship(unit: &Unit, order: &Order) -> Result<Outcome, StoreErr
 /// Grants access to digital goods.
 pub(crate) async fn grant(unit: &Unit, order: &Order) -> Result<(), StoreError> {
     let sql = "INSERT INTO grants (order_id, state) VALUES ($1, 'ACTIVE')";
+    unit.execute(sql, &[&order.id]).await.map(drop)
+}
+
+/// Calls parcels of an order back.
+pub(crate) async fn cancel(unit: &Unit, order: &Order) -> Result<(), StoreError> {
+    let sql = "UPDATE shipments SET state = 'CANCELLED' WHERE order_id = $1 AND state = 'ACTIVE'";
+    unit.execute(sql, &[&order.id]).await.map(drop)
+}
+
+/// Takes access to digital goods away again.
+pub(crate) async fn revoke(unit: &Unit, order: &Order) -> Result<(), StoreError> {
+    let sql = "UPDATE grants SET state = 'REVOKED' WHERE order_id = $1 AND state = 'ACTIVE'";
     unit.execute(sql, &[&order.id]).await.map(drop)
 }

@@ -4,6 +4,7 @@
 mod database;
 pub(crate) mod orders;
 pub(crate) mod schema;
+pub(crate) mod steps;
 mod unit;
 
 pub(crate) use database::Database;

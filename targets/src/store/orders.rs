@@ -26,7 +26,7 @@ pub(crate) struct View {
 impl View {
     /// Whether nothing follows.
     pub(crate) fn is_final(&self) -> bool {
-        [State::Completed, State::Rejected].iter().any(|state| state.name() == self.state)
+        State::parse(&self.state).is_some_and(State::is_final)
     }
 
     fn of(row: &Row) -> Self {

@@ -1,6 +1,6 @@
 //! The tables, laid out at start. Each service has those it owns; the monolith has all.
 //!
-//! No table but `orders` and `inbox` forbids a second row of the same order: a duplicate must be
+//! No table but `orders`, `inbox` and `steps` forbids a second row of the same order: a duplicate must be
 //! possible in the data, or an audit could never find one. What keeps duplicates out are the
 //! safeguards.
 
@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Notifications,
     /// Events to send and messages already handled.
     Messages,
+    /// Steps that were asked for over HTTP, and the epochs of those who asked.
+    Steps,
 }
 
 impl Part {
@@ -36,6 +38,7 @@ impl Part {
             Self::Fulfilment => FULFILMENT,
             Self::Notifications => NOTIFICATIONS,
             Self::Messages => MESSAGES,
+            Self::Steps => STEPS,
         }
     }
 }
@@ -63,7 +66,9 @@ CREATE INDEX IF NOT EXISTS ledger_order ON ledger (order_id);";
 
 const FULFILMENT: &str = "
 CREATE TABLE IF NOT EXISTS shipments (order_id text NOT NULL, state text NOT NULL);
-CREATE TABLE IF NOT EXISTS grants (order_id text NOT NULL, state text NOT NULL);";
+CREATE INDEX IF NOT EXISTS shipments_order ON shipments (order_id);
+CREATE TABLE IF NOT EXISTS grants (order_id text NOT NULL, state text NOT NULL);
+CREATE INDEX IF NOT EXISTS grants_order ON grants (order_id);";
 
 const NOTIFICATIONS: &str = "
 CREATE TABLE IF NOT EXISTS notifications (
@@ -74,6 +79,13 @@ CREATE TABLE IF NOT EXISTS outbox (
     id bigserial PRIMARY KEY, message_id uuid NOT NULL, event text NOT NULL, sent_at bigint);
 CREATE INDEX IF NOT EXISTS outbox_unsent ON outbox (id) WHERE sent_at IS NULL;
 CREATE TABLE IF NOT EXISTS inbox (message_id uuid PRIMARY KEY, handled_at bigint NOT NULL);";
+
+const STEPS: &str = "
+CREATE TABLE IF NOT EXISTS steps (
+    order_id text NOT NULL, step text NOT NULL, outcome text, reason text,
+    compensated boolean NOT NULL DEFAULT false, at bigint NOT NULL, PRIMARY KEY (order_id, step));
+CREATE TABLE IF NOT EXISTS epoch (only boolean PRIMARY KEY CHECK (only), epoch bigint NOT NULL);
+INSERT INTO epoch VALUES (true, 0) ON CONFLICT DO NOTHING;";
 
 /// Creates what is missing. Doing it again, or from two replicas at once, changes nothing.
 pub(crate) async fn lay_out(database: &Database, parts: &[Part]) -> Result<(), StoreError> {

@@ -10,9 +10,11 @@ use futures::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use super::{Ending, RunError, Surface};
+use crate::backlog::Backlog;
 use crate::domain::event::{Event, EventName};
 use crate::domain::order::{Kind, Order};
 use crate::domain::state::State;
+use crate::domain::step::Step;
 use crate::http::audit::{self, Table};
 use crate::http::public::{Checkout, PlaceError, catalog_routes, order_routes};
 use crate::messaging::{Broker, Outbox, Reactor, StepError};
@@ -20,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::role::Role;
 use crate::safeguard::Safeguards;
 use crate::settings::Settings;
-use crate::step::{Outcome, inventory, notify, payments, shipping};
+use crate::step::{self, Outcome, inventory};
 use crate::store::orders::{self, Opening, View};
 use crate::store::schema::Part;
 use crate::store::{Database, StoreError, Unit};
@@ -53,8 +55,9 @@ pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunErr
         Role::Inventory => catalog_routes(database.clone()),
         _ => Router::new(),
     };
-    let broker = Some(broker);
-    Surface { database, metrics, broker, parts: parts(role), tables: tables(role), routes }
+    let backlog: Option<Arc<dyn Backlog>> = Some(Arc::new(broker.clone()));
+    let (broker, parts, tables) = (Some(broker), parts(role), tables(role));
+    Surface { database, metrics, broker, backlog, parts, tables, routes }
         .serve(&settings, ending)
         .await?;
     tasks.close();
@@ -68,7 +71,7 @@ fn parts(role: Role) -> &'static [Part] {
         Role::Inventory => &[Part::Messages, Part::Stock],
         Role::Payments => &[Part::Messages, Part::Ledger],
         Role::Shipping => &[Part::Messages, Part::Fulfilment],
-        Role::Notify | Role::App => &[Part::Messages, Part::Notifications],
+        Role::Notify | Role::App | Role::PipelineManager => &[Part::Messages, Part::Notifications],
     }
 }
 
@@ -78,7 +81,7 @@ fn tables(role: Role) -> &'static [Table] {
         Role::Inventory => &[audit::STOCK, audit::RESERVATIONS],
         Role::Payments => &[audit::LEDGER],
         Role::Shipping => &[audit::SHIPMENTS, audit::GRANTS],
-        Role::Notify | Role::App => &[],
+        Role::Notify | Role::App | Role::PipelineManager => &[],
     }
 }
 
@@ -121,39 +124,58 @@ impl Acceptance {
 /// What a service does about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reaction {
-    Reserve,
-    Release,
-    Consume,
-    Charge,
-    Refund,
-    Ship,
-    Grant,
+    /// Does a step, and tells what it came to.
+    Do(Step),
+    /// Undoes a step.
+    Undo(Step),
+    /// Moves the order on.
     Advance(State),
-    Tell(State),
 }
 
 /// The architecture in one table: who does what about which event.
 fn reaction(role: Role, event: EventName, kind: Kind) -> Option<Reaction> {
     use EventName as E;
+    use Reaction::{Advance, Do, Undo};
     Some(match (role, event) {
-        (Role::Orders, _) => Reaction::Advance(State::after(event, kind)?),
-        (Role::Inventory, E::OrderCreated) if kind.needs_stock() => Reaction::Reserve,
-        (Role::Inventory, E::OrderCompleted) if kind.needs_stock() => Reaction::Consume,
+        (Role::Orders, _) => Advance(State::after(event, kind)?),
+        (Role::Inventory, E::OrderCreated) if kind.needs_stock() => Do(Step::Reserve),
+        (Role::Inventory, E::OrderCompleted) if kind.needs_stock() => Do(Step::Consume),
         (Role::Inventory, E::PaymentDeclined | E::PaymentRefunded) if kind.needs_stock() => {
-            Reaction::Release
+            Undo(Step::Reserve)
         }
-        (Role::Payments, E::OrderCreated) if !kind.needs_stock() => Reaction::Charge,
-        (Role::Payments, E::StockReserved) => Reaction::Charge,
-        (Role::Payments, E::ShipmentRefused) => Reaction::Refund,
+        (Role::Payments, E::OrderCreated) if !kind.needs_stock() => Do(Step::Charge),
+        (Role::Payments, E::StockReserved) => Do(Step::Charge),
+        (Role::Payments, E::ShipmentRefused) => Undo(Step::Charge),
         (Role::Shipping, E::PaymentCaptured) => match kind {
-            Kind::Standard => Reaction::Ship,
-            Kind::Digital => Reaction::Grant,
+            Kind::Standard => Do(Step::Ship),
+            Kind::Digital => Do(Step::Grant),
             Kind::Pickup => return None,
         },
-        (Role::Notify, E::OrderCompleted) => Reaction::Tell(State::Completed),
-        (Role::Notify, E::OrderRejected) => Reaction::Tell(State::Rejected),
+        (Role::Notify, E::OrderCompleted) => Do(Step::Notify),
+        (Role::Notify, E::OrderRejected) => Undo(Step::Notify),
         _ => return None,
     })
+}
+
+/// The events that tell that a step was done, and that it was refused.
+fn told_by(step: Step) -> Option<(EventName, EventName)> {
+    use EventName as E;
+    match step {
+        Step::Reserve => Some((E::StockReserved, E::StockRefused)),
+        Step::Charge => Some((E::PaymentCaptured, E::PaymentDeclined)),
+        Step::Ship => Some((E::ShipmentCreated, E::ShipmentRefused)),
+        Step::Grant => Some((E::GrantCreated, E::ShipmentRefused)),
+        Step::Consume | Step::Notify => None,
+    }
+}
+
+/// The event that tells that a step was undone.
+fn undone_by(step: Step) -> Option<EventName> {
+    match step {
+        Step::Reserve => Some(EventName::StockReleased),
+        Step::Charge => Some(EventName::PaymentRefunded),
+        Step::Ship | Step::Grant | Step::Consume | Step::Notify => None,
+    }
 }
 
 /// A service that hears of events.
@@ -207,41 +229,21 @@ impl Service {
         reaction: Reaction,
     ) -> Result<Vec<Event>, StepError> {
         let order = &event.order;
-        let follow = |name| vec![Event::refusal(name, order, event.reason)];
+        let told = |name: EventName, reason| Event::refusal(name, order, reason);
         Ok(match reaction {
-            Reaction::Reserve => match inventory::reserve(unit, order).await? {
-                Outcome::Done => follow(EventName::StockReserved),
-                Outcome::Refused(reason) => refused(EventName::StockRefused, order, reason),
-            },
-            Reaction::Release => {
-                inventory::release(unit, order).await?;
-                follow(EventName::StockReleased)
+            Reaction::Do(step) => {
+                let outcome = step::forward(unit, step, order).await?;
+                let told = told_by(step).map(|(done, refused)| match outcome {
+                    Outcome::Done => told(done, event.reason),
+                    Outcome::Refused(reason) => told(refused, Some(reason)),
+                });
+                told.into_iter().collect()
             }
-            Reaction::Consume => {
-                inventory::consume(unit, order).await?;
-                Vec::new()
-            }
-            Reaction::Charge => match payments::charge(unit, order).await? {
-                Outcome::Done => follow(EventName::PaymentCaptured),
-                Outcome::Refused(reason) => refused(EventName::PaymentDeclined, order, reason),
-            },
-            Reaction::Refund => {
-                payments::refund(unit, order).await?;
-                follow(EventName::PaymentRefunded)
-            }
-            Reaction::Ship => match shipping::ship(unit, order).await? {
-                Outcome::Done => follow(EventName::ShipmentCreated),
-                Outcome::Refused(reason) => refused(EventName::ShipmentRefused, order, reason),
-            },
-            Reaction::Grant => {
-                shipping::grant(unit, order).await?;
-                follow(EventName::GrantCreated)
+            Reaction::Undo(step) => {
+                step::compensate(unit, step, order).await?;
+                undone_by(step).map(|name| told(name, event.reason)).into_iter().collect()
             }
             Reaction::Advance(state) => self.advance(unit, event, state).await?,
-            Reaction::Tell(state) => {
-                notify::tell(unit, order, state).await?;
-                Vec::new()
-            }
         })
     }
 
@@ -268,10 +270,6 @@ impl Service {
             _ => vec![Event::refusal(EventName::OrderRejected, order, event.reason)],
         })
     }
-}
-
-fn refused(name: EventName, order: &Order, reason: crate::domain::state::Reason) -> Vec<Event> {
-    vec![Event::refusal(name, order, Some(reason))]
 }
 
 #[cfg(test)]

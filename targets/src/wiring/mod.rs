@@ -2,6 +2,7 @@
 
 mod broker;
 mod monolith;
+mod service;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use axum::Router;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Backlog;
 use crate::http::admin::Admin;
 use crate::http::audit::Table;
 use crate::http::health::Readiness;
@@ -18,8 +20,7 @@ use crate::http::{PortError, public, serve};
 use crate::log;
 use crate::messaging::Broker;
 use crate::metrics::Metrics;
-use crate::role::Role;
-use crate::settings::Settings;
+use crate::settings::{Settings, Wiring};
 use crate::store::schema::{Part, lay_out};
 use crate::store::{Database, StoreError};
 
@@ -67,11 +68,10 @@ impl Ending {
 /// Runs the role until `stop`.
 pub(crate) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
     let ending = Ending::after_notice(stop);
-    match settings.role {
-        Role::App => monolith::run(settings, ending).await,
-        Role::Orders | Role::Inventory | Role::Payments | Role::Shipping | Role::Notify => {
-            broker::run(settings, ending).await
-        }
+    match settings.wiring {
+        Wiring::Monolith => monolith::run(settings, ending).await,
+        Wiring::Broker => broker::run(settings, ending).await,
+        Wiring::Direct | Wiring::Pipeline => service::run(settings, ending).await,
     }
 }
 
@@ -80,6 +80,7 @@ struct Surface {
     database: Database,
     metrics: Metrics,
     broker: Option<Broker>,
+    backlog: Option<Arc<dyn Backlog>>,
     parts: &'static [Part],
     tables: &'static [Table],
     routes: Router,
@@ -92,13 +93,10 @@ impl Surface {
         let laid_out = Arc::new(AtomicBool::new(false));
         let (database, broker) = (self.database, self.broker);
         tokio::spawn(keep_laying_out(database.clone(), self.parts, laid_out.clone()));
-        let readiness = Readiness {
-            database: database.clone(),
-            laid_out,
-            broker: broker.clone(),
-            stopping: ending.announced,
-        };
-        let admin = Admin { database, broker, tables: self.tables };
+        let readiness =
+            Readiness { database: database.clone(), laid_out, broker, stopping: ending.announced };
+        let (backlog, chaos_switch) = (self.backlog, settings.chaos_switch);
+        let admin = Admin { database, backlog, tables: self.tables, chaos_switch };
         let admin = admin.door(readiness.clone(), self.metrics.clone());
         let public = public::door(self.routes, readiness, self.metrics);
         tokio::try_join!(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::{Ending, RunError, Surface};
-use crate::domain::order::{Kind, Order};
-use crate::domain::state::{Reason, State};
+use crate::domain::order::Order;
+use crate::domain::state::State;
 use crate::http::audit::{self, Table};
 use crate::http::public::{Checkout, PlaceError, catalog_routes, order_routes};
 use crate::metrics::Metrics;
 use crate::safeguard::Safeguards;
 use crate::settings::Settings;
-use crate::step::{Outcome, inventory, notify, payments, shipping};
+use crate::step::{self, Outcome, notify};
 use crate::store::orders::{self, Opening, View};
 use crate::store::schema::Part;
 use crate::store::{Database, StoreError, Unit};
@@ -41,7 +41,8 @@ pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunErr
         safeguards: settings.safeguards,
     });
     let routes = order_routes(database.clone(), checkout).merge(catalog_routes(database.clone()));
-    Surface { database, metrics, broker: None, parts: PARTS, tables: TABLES, routes }
+    let (broker, backlog) = (None, None);
+    Surface { database, metrics, broker, backlog, parts: PARTS, tables: TABLES, routes }
         .serve(&settings, ending)
         .await
 }
@@ -86,31 +87,20 @@ impl Monolith {
 
 /// All steps of the kind, and on a refusal the way back through those that were done.
 async fn process(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
-    if order.kind.needs_stock()
-        && let refused @ Outcome::Refused(_) = inventory::reserve(unit, order).await?
-    {
-        return Ok(refused);
-    }
-    if let Outcome::Refused(reason) = payments::charge(unit, order).await? {
-        return undo(unit, order, reason).await;
-    }
-    match order.kind {
-        Kind::Standard => {
-            if let Outcome::Refused(reason) = shipping::ship(unit, order).await? {
-                return undo(unit, order, reason).await;
+    let steps = order.kind.steps();
+    for (position, step) in steps.iter().enumerate() {
+        let outcome = step::forward(unit, *step, order).await?;
+        if let Outcome::Refused(_) = outcome {
+            for done in steps[..position].iter().rev() {
+                step::compensate(unit, *done, order).await?;
             }
+            return Ok(outcome);
         }
-        Kind::Digital => shipping::grant(unit, order).await?,
-        Kind::Pickup => {}
     }
-    inventory::consume(unit, order).await?;
+    for step in order.kind.finishing() {
+        step::forward(unit, *step, order).await?;
+    }
     Ok(Outcome::Done)
-}
-
-async fn undo(unit: &Unit, order: &Order, reason: Reason) -> Result<Outcome, StoreError> {
-    payments::refund(unit, order).await?;
-    inventory::release(unit, order).await?;
-    Ok(Outcome::Refused(reason))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Acceptance, Service, parts, reaction};
+use crate::backlog::Backlog as _;
 use crate::domain::event::{Event, EventName};
 use crate::domain::order::Kind;
 use crate::http::public::Checkout as _;
@@ -208,8 +209,8 @@ async fn over_a_real_broker_orders_flow_failures_wait_and_dead_letters_come_back
     until("all final", async || number(store, open).await == 0).await;
     let (stock, inventory, ..) = &services[1];
     until("consumed", async || {
-        let depths = inventory.depths().await;
-        depths.ready == 0 && depths.unacked == 0
+        let depths = inventory.pending().await.unwrap();
+        depths["ready"] == 0 && depths["unacked"] == 0
     })
     .await;
     check_fates(&orders, store, ledger).await;
@@ -224,15 +225,15 @@ async fn over_a_real_broker_orders_flow_failures_wait_and_dead_letters_come_back
     services[1].2.dispatch(pending).await.unwrap();
     let (_, broker, ..) = &services[0];
     for redrive in 0..=3 {
-        until("one dead letter", async || broker.depths().await.dead == 1).await;
-        let letters = serde_json::to_value(broker.dead_letters().await.unwrap()).unwrap();
+        until("one dead letter", async || broker.pending().await.unwrap()["dead"] == 1).await;
+        let letters = serde_json::to_value(broker.dead().await.unwrap()).unwrap();
         assert_eq!(letters[0]["order"], stranger.id.as_str());
         assert_eq!(letters[0]["reason"], format!("there is no order {}", stranger.id));
         let result = serde_json::to_value(broker.redrive().await.unwrap()).unwrap();
         let expected = if redrive < 3 { [1, 0] } else { [0, 1] };
         assert_eq!([&result["redriven"], &result["refused"]], expected, "redrive {redrive}");
     }
-    assert_eq!(payments.depths().await.dead, 0);
+    assert_eq!(payments.pending().await.unwrap()["dead"], 0);
     stop.cancel();
     tasks.close();
     tasks.wait().await;

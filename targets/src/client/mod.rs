@@ -1,0 +1,182 @@
+//! How a service asks another one for a step: names are looked up again every second and requests
+//! spread over all replicas, each attempt has a time limit, a failed one is repeated with the same
+//! key, and a service that keeps failing is left alone for a while.
+
+mod breaker;
+mod replicas;
+mod transport;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use self::breaker::Breaker;
+use self::replicas::Replicas;
+use self::transport::{Answer, Transport};
+use crate::domain::step::Step;
+use crate::http::steps::{StepAnswer, StepRequest};
+use crate::metrics::Metrics;
+use crate::role::Role;
+use crate::safeguard::{Safeguard, Safeguards};
+
+/// Time limit of one attempt, with the safeguard for it.
+const ATTEMPT_LIMIT: Duration = Duration::from_millis(300);
+/// Time limit of one attempt without it: what HTTP clients commonly have.
+const USUAL_LIMIT: Duration = Duration::from_secs(30);
+/// Attempts after the first.
+const RETRIES: u32 = 2;
+/// Pause before an attempt is repeated, in milliseconds.
+const RETRY_PAUSE_MILLIS: std::ops::RangeInclusive<u64> = 20..=80;
+
+/// Which way a step is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    /// It is done.
+    Forward,
+    /// It is undone.
+    Compensate,
+}
+
+impl Direction {
+    /// The name in logs, tables and audits.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Compensate => "compensate",
+        }
+    }
+}
+
+/// Why a step has no answer.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// Nothing has been changed by this call: it was not sent, or it was refused as a whole.
+    #[error("{0} has done nothing: {1}")]
+    NothingDone(&'static str, String),
+    /// Nobody knows whether the step was taken.
+    #[error("{0} gave no clear answer: {1}")]
+    Unknown(&'static str, String),
+    /// The service says that it will never take this step for this order again.
+    #[error("{0} refuses for good: {1}")]
+    Never(&'static str, String),
+}
+
+/// Asks the other services for steps.
+pub(crate) struct Client {
+    services: HashMap<Role, Service>,
+    safeguards: Safeguards,
+    metrics: Metrics,
+}
+
+struct Service {
+    replicas: Replicas,
+    transport: Transport,
+    breaker: Breaker,
+}
+
+impl Client {
+    /// A client for the given services; looks for their replicas until `stop`.
+    pub(crate) fn new(
+        roles: &[Role],
+        port: u16,
+        safeguards: Safeguards,
+        metrics: Metrics,
+        stop: &CancellationToken,
+    ) -> Self {
+        let service = |role: &Role| {
+            let replicas = Replicas::of(role.name(), port, stop.clone());
+            let service =
+                Service { replicas, transport: Transport::new(), breaker: Breaker::default() };
+            (*role, service)
+        };
+        Self { services: roles.iter().map(service).collect(), safeguards, metrics }
+    }
+
+    /// Asks the owner of a step for it, as often as it may until `deadline`.
+    pub(crate) async fn call(
+        &self,
+        step: Step,
+        direction: Direction,
+        request: &StepRequest,
+        deadline: Instant,
+    ) -> Result<StepAnswer, CallError> {
+        let tries = if self.safeguards.has(Safeguard::Retries) { 1 + RETRIES } else { 1 };
+        let mut uncertain = None;
+        for attempt in 1..=tries {
+            match self.attempt(step, direction, request, deadline).await {
+                Err(error @ CallError::Unknown(..)) => uncertain = Some(error),
+                Err(error @ CallError::NothingDone(..)) if attempt == tries => {
+                    return Err(uncertain.unwrap_or(error));
+                }
+                Err(CallError::NothingDone(..)) => {}
+                settled => return settled,
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+            if attempt < tries {
+                sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MILLIS))).await;
+            }
+        }
+        let owner = step.owner().name();
+        Err(uncertain.unwrap_or_else(|| CallError::NothingDone(owner, "the time is over".into())))
+    }
+
+    async fn attempt(
+        &self,
+        step: Step,
+        direction: Direction,
+        request: &StepRequest,
+        deadline: Instant,
+    ) -> Result<StepAnswer, CallError> {
+        let owner = step.owner();
+        let name = owner.name();
+        let nothing = |reason: &str| CallError::NothingDone(name, reason.to_owned());
+        let service = self.services.get(&owner).ok_or_else(|| nothing("it is not known here"))?;
+        let guarded = self.safeguards.has(Safeguard::Breaker);
+        if guarded && !service.breaker.lets_pass(Instant::now()) {
+            self.count(name, "not_sent");
+            return Err(nothing("it keeps failing and is left alone for a while"));
+        }
+        let address = service.replicas.next().ok_or_else(|| nothing("its name has no address"))?;
+        let path = match direction {
+            Direction::Forward => format!("/steps/{}", step.name()),
+            Direction::Compensate => format!("/steps/{}/compensate", step.name()),
+        };
+        let limited = self.safeguards.has(Safeguard::Timeouts);
+        let limit = if limited { ATTEMPT_LIMIT } else { USUAL_LIMIT };
+        let limit = limit.min(deadline.saturating_duration_since(Instant::now()));
+        let result = service.transport.post(address, &path, request, limit).await;
+        let result = result.map_err(|error| error.of(name)).and_then(|answer| read(name, &answer));
+        // What the service says for good is an answer, not a failure of the service.
+        let well = matches!(result, Ok(_) | Err(CallError::Never(..)));
+        service.breaker.note(well, Instant::now());
+        self.count(name, if well { "answered" } else { "failed" });
+        result
+    }
+
+    fn count(&self, service: &str, result: &str) {
+        self.metrics.calls.with_label_values(&[service, result]).inc();
+    }
+}
+
+fn read(name: &'static str, answer: &Answer) -> Result<StepAnswer, CallError> {
+    let body = &answer.body;
+    let text = || String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
+    let status = answer.status;
+    if status == StatusCode::OK {
+        return serde_json::from_slice(body).map_err(|error| {
+            CallError::Unknown(name, format!("its answer cannot be read: {error}"))
+        });
+    }
+    if answer.nothing_done {
+        return Err(CallError::NothingDone(name, text()));
+    }
+    if status.is_client_error() {
+        return Err(CallError::Never(name, text()));
+    }
+    Err(CallError::Unknown(name, format!("HTTP {}: {}", status.as_u16(), text())))
+}
