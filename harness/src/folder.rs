@@ -245,9 +245,9 @@ mod tests {
     fn the_final_state_comes_back_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("final-state.jsonl.zst");
-        let row = |n: u32| SourcedRow {
-            source: "http://shipping:9090/audit".to_owned(),
-            row: AuditRow::Shipments { order: n.to_string(), state: "ACTIVE".to_owned() },
+        let row = |n: u32| {
+            let row = AuditRow::Shipments { order: n.to_string(), state: "ACTIVE".to_owned() };
+            SourcedRow::told("http://shipping:9090/audit", row)
         };
         let rows: Vec<SourcedRow> = (0..20_000).map(row).collect();
         write_final_state(&path, &rows).unwrap();

@@ -9,7 +9,7 @@ use chaos_reports::record::Moment;
 use chaos_reports::record::final_state::SourcedRow;
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
-use chaos_scenarios::target::{Endpoint, interpolate};
+use chaos_scenarios::target::{DatabaseAudit, Endpoint, interpolate};
 use chaos_scenarios::workload::Request;
 
 use crate::recorder::Recorder;
@@ -166,6 +166,13 @@ pub trait Auditor: Send + Sync + 'static {
     fn audit(
         &self,
         endpoint: &Endpoint,
+        deployment: &Deployment,
+    ) -> impl Future<Output = Result<Vec<SourcedRow>, PortError>> + Send;
+
+    /// Asks one database the queries that check an audit.
+    fn audit_database(
+        &self,
+        audit: &DatabaseAudit,
         deployment: &Deployment,
     ) -> impl Future<Output = Result<Vec<SourcedRow>, PortError>> + Send;
 }

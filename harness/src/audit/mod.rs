@@ -1,10 +1,11 @@
 //! The target's own word, over its published ports: whether it is ready, what is pending, and its
-//! final state. Docker's port proxy accepts connections even where nothing listens inside, so only
+//! final state; and the word of its databases, which checks that. Docker's port proxy accepts connections even where nothing listens inside, so only
 //! an answer counts.
 
 mod canary;
 mod probe;
 mod read;
+mod sql;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use chaos_reports::record::final_state::SourcedRow;
 use chaos_scenarios::plan::Plan;
-use chaos_scenarios::target::Endpoint;
+use chaos_scenarios::target::{DatabaseAudit, Endpoint};
 use chaos_scenarios::workload::Request;
 use futures::future::{join_all, try_join_all};
 use reqwest::Client;
@@ -175,6 +176,21 @@ impl Auditor for HttpAuditor {
             match self.rows(&url, &source).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => last = PortError(error.to_string()),
+            }
+        }
+        Err(last)
+    }
+
+    async fn audit_database(
+        &self,
+        audit: &DatabaseAudit,
+        deployment: &Deployment,
+    ) -> Result<Vec<SourcedRow>, PortError> {
+        let mut last = not_published(&audit.database);
+        for (_, url) in deployment.urls(&audit.database) {
+            match sql::rows(&url, audit).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => last = error,
             }
         }
         Err(last)

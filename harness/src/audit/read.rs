@@ -6,9 +6,9 @@ use reqwest::Client;
 use crate::http;
 
 /// Longest line of an audit, bytes.
-const LINE_BYTES: usize = 1024 * 1024;
+pub(super) const LINE_BYTES: usize = 1024 * 1024;
 /// Most rows that are read from one endpoint.
-const ROWS: usize = 20_000_000;
+pub(super) const ROWS: usize = 20_000_000;
 
 /// Why an audit could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,7 @@ impl Lines<'_> {
             if self.rows.len() == ROWS {
                 return Err(self.wrong(&format!("there are more than {ROWS} rows")));
             }
-            self.rows.push(SourcedRow { source: self.source.to_owned(), row });
+            self.rows.push(SourcedRow::told(self.source, row));
         }
         self.number += 1;
         Ok(())

@@ -1,6 +1,7 @@
 //! One run, phase by phase: provision, ready, warm-up, baseline, test, recovery, keep, drain, audit,
 //! dismantle. What is done to containers is never cut short; what is waited for always can be.
 
+mod audit;
 mod dismantle;
 mod disturb;
 mod drain;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chaos_reports::record::final_state::SourcedRow;
 use chaos_scenarios::action::Replica;
-use chaos_scenarios::target::Endpoint;
+use chaos_scenarios::target::{DatabaseAudit, Endpoint};
 use chaos_scenarios::workload::Request;
 use tokio::time::{Instant, sleep};
 
@@ -43,6 +43,14 @@ impl Auditor for Shop {
     }
 
     async fn audit(&self, _: &Endpoint, _: &Deployment) -> Result<Vec<SourcedRow>, PortError> {
+        Err(PortError("no sampler audits".to_owned()))
+    }
+
+    async fn audit_database(
+        &self,
+        _: &DatabaseAudit,
+        _: &Deployment,
+    ) -> Result<Vec<SourcedRow>, PortError> {
         Err(PortError("no sampler audits".to_owned()))
     }
 }

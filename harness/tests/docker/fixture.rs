@@ -125,6 +125,7 @@ pub(crate) fn target_of(components: Vec<Component>) -> Target {
         workload: "none".to_owned(),
         canary: None,
         audit: Vec::new(),
+        audit_sql: Vec::new(),
         pending: Vec::new(),
         redrive: Vec::new(),
         retry_schedule: Span::seconds(1),

@@ -15,7 +15,7 @@ use chaos_reports::record::final_state::SourcedRow;
 use chaos_reports::record::window::{WINDOW_MICROS, Window};
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
-use chaos_scenarios::target::Endpoint;
+use chaos_scenarios::target::{DatabaseAudit, Endpoint};
 use chaos_scenarios::workload::Request;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
@@ -227,6 +227,14 @@ impl Auditor for FakeAuditor {
     async fn audit(
         &self,
         _endpoint: &Endpoint,
+        _deployment: &Deployment,
+    ) -> Result<Vec<SourcedRow>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn audit_database(
+        &self,
+        _audit: &DatabaseAudit,
         _deployment: &Deployment,
     ) -> Result<Vec<SourcedRow>, PortError> {
         Ok(Vec::new())

@@ -102,6 +102,7 @@ fn target() -> Target {
         workload: "checkout".to_owned(),
         canary: None,
         audit: vec![endpoint("/audit")],
+        audit_sql: Vec::new(),
         pending: vec![endpoint("/pending")],
         redrive: Vec::new(),
         retry_schedule: Span::ZERO,

@@ -106,7 +106,7 @@ impl StateBuilder {
             consumed: self.consumed,
         });
         let source = endpoint("/audit").to_string();
-        let sourced = |row| SourcedRow { source: source.clone(), row };
+        let sourced = |row| SourcedRow::told(&source, row);
         FinalState { rows: rows.into_iter().map(sourced).collect(), unread: Vec::new() }
     }
 }

@@ -138,13 +138,14 @@ pub struct OrderEvidence {
 /// One invariant on the final state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvariantResult {
-    /// `I1` to `I13`.
+    /// `I1` to `I13`, or `A1` where two auditors are compared.
     pub id: String,
     /// What must be true, in words.
     pub text: String,
     /// Whether it is; none if it could not be judged.
     pub held: Option<bool>,
-    /// Violations, or the reason why it could not be judged; at most 20 lines.
+    /// Violations, what shows that it is kept, or the reason why it could not be judged; at most 20
+    /// lines.
     pub evidence: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use chaos_scenarios::plan::Need;
 use super::{Flag, Judgement, Value, Verdict, judge};
 use crate::fabricated::plan::{endpoint, replica};
 use crate::fabricated::{Fabricated, MS, S, TEST};
+use crate::reconcile::tests::auditors::{checked, database_of};
 use crate::record::Moment;
 use crate::record::event::{Ending, Entry, Event};
 use crate::record::final_state::FinalState;
@@ -82,11 +83,30 @@ fn broken_conservation_deviates_where_all_safeguards_are_on() {
         consumed: 0,
     };
     let source = endpoint("/audit").to_string();
-    state.rows.push(crate::record::final_state::SourcedRow { source, row: stock });
+    state.rows.push(crate::record::final_state::SourcedRow::told(&source, stock));
     let judgement = judge(&run.record(), &run.orders(), &state);
     verdict(&judgement, Verdict::Deviated, "invariant I5 is broken");
     run.plan.mode = "naive".to_owned();
     verdict(&judge(&run.record(), &run.orders(), &state), Verdict::Held, "held");
+}
+
+#[test]
+fn two_auditors_that_disagree_deviate_in_every_mode() {
+    let mut run = outage();
+    run.plan.mode = "naive".to_owned();
+    let mut state = run.final_state();
+    let record = checked(run.record());
+    let database = database_of(&state);
+    state.rows.extend(database.clone());
+    verdict(&judge(&record, &run.orders(), &state), Verdict::Held, "held");
+    state.rows.pop();
+    let judgement = judge(&record, &run.orders(), &state);
+    verdict(&judgement, Verdict::Deviated, "invariant A1 is broken");
+    let mut silent = record;
+    silent.audited.retain(|(source, _)| source.starts_with("http"));
+    let judgement = judge(&silent, &run.orders(), &run.final_state());
+    let reason = "the audit could not be checked: postgres://db:5432/shop was never read";
+    verdict(&judgement, Verdict::Inconclusive, reason);
 }
 
 #[test]

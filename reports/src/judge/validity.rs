@@ -6,10 +6,10 @@ use chaos_scenarios::expectation::show;
 use chaos_scenarios::measure::{Measure, Unit};
 use chaos_scenarios::plan::{Need, PlannedFault};
 
-use super::{ExpectationResult, Value};
+use super::{ExpectationResult, InvariantResult, Value};
 use crate::measure::times::{self, Stretch};
 use crate::measure::{tally, value};
-use crate::reconcile::Reconciled;
+use crate::reconcile::{BOTH_AUDITORS, Reconciled};
 use crate::record::Moment;
 use crate::record::order::{OrderRecord, Outcome};
 use crate::record::run_record::RunRecord;
@@ -50,7 +50,11 @@ const RULES: [Rule; 12] = [
 
 /// Every reason why the measurement is invalid.
 pub(super) fn reasons(scene: &Scene<'_>) -> Vec<String> {
-    RULES.into_iter().chain([unreadable as Rule]).filter_map(|rule| rule(scene)).collect()
+    RULES
+        .into_iter()
+        .chain([unreadable as Rule, unchecked])
+        .filter_map(|rule| rule(scene))
+        .collect()
 }
 
 fn no_load(scene: &Scene<'_>) -> Option<String> {
@@ -202,4 +206,12 @@ fn not_steady(scene: &Scene<'_>) -> Option<String> {
 
 fn unreadable(scene: &Scene<'_>) -> Option<String> {
     scene.reconciled?.unread.clone()
+}
+
+/// A second auditor that is asked for and says nothing.
+fn unchecked(scene: &Scene<'_>) -> Option<String> {
+    let known = scene.reconciled.filter(|known| known.unread.is_none())?;
+    let silent = |it: &&InvariantResult| it.id == BOTH_AUDITORS && it.held.is_none();
+    let reason = known.invariants.iter().find(silent)?.evidence.first()?;
+    Some(format!("the audit could not be checked: {reason}"))
 }

@@ -10,12 +10,13 @@ use chaos_scenarios::plan::{Plan, RunKind};
 use super::validity::{self, Scene};
 use super::{ExpectationResult, InvariantResult, Verdict};
 use crate::measure::times;
+use crate::reconcile;
 use crate::record::event::Ending;
 use crate::record::run_record::RunRecord;
 
 /// Invariants that no fate of a single order covers. Where all safeguards are meant to be on they
 /// must hold, expected or not.
-const UNCOVERED: [&str; 4] = ["I2", "I5", "I12", "I13"];
+const UNCOVERED: [&str; 5] = ["I2", "I5", "I11", "I12", "I13"];
 /// The mode in which all safeguards are meant to be on.
 const HARDENED: &str = "hardened";
 
@@ -97,10 +98,11 @@ fn deviations_of_safety(expectations: &[ExpectationResult]) -> Vec<String> {
 fn broken_invariants(record: &RunRecord, invariants: &[InvariantResult]) -> Vec<String> {
     let strict =
         record.plan().is_some_and(|plan| plan.mode == HARDENED && !plan.target.audit.is_empty());
+    // What an audit misreports makes everything else worthless, whatever the mode.
+    let counts = |id: &str| id == reconcile::BOTH_AUDITORS || (strict && UNCOVERED.contains(&id));
     let broken = invariants
         .iter()
-        .filter(|invariant| invariant.held == Some(false))
-        .filter(|invariant| strict && UNCOVERED.contains(&invariant.id.as_str()));
+        .filter(|invariant| invariant.held == Some(false) && counts(&invariant.id));
     broken
         .map(|invariant| {
             let evidence = invariant.evidence.first().map_or("", String::as_str);

@@ -89,7 +89,7 @@ impl Effects {
                     effects.grants += 1;
                     effects.grants_active += u32::from(state == "ACTIVE");
                 }
-                AuditRow::Orders { .. } | AuditRow::Stock { .. } | AuditRow::Dead { .. } => {}
+                _ => {}
             }
         }
         effects
@@ -144,15 +144,22 @@ impl Effects {
             return true;
         }
         let reserved = self.reserved + self.consumed > 0;
-        let foreign = (reserved && !kind.reserves())
-            || (self.shipments_active > 0 && !kind.ships())
-            || (self.grants_active > 0 && !kind.grants());
         let charged = self.net != 0;
         let handed_over = self.shipments_active + self.grants_active > 0;
         let in_order = (!charged || reserved || !kind.reserves())
             && (!handed_over || charged || amount == Some(0))
             && (self.consumed == 0 || charged || amount == Some(0));
-        !foreign && in_order && (!charged || self.paid(amount))
+        in_order && self.is_part(kind, amount)
+    }
+
+    /// Whether every effect is one of this kind of order, whole: what is left while steps are
+    /// undone one by one, of which some could not be.
+    pub(super) fn is_part(&self, kind: Kind, amount: Option<i64>) -> bool {
+        let reserved = self.reserved + self.consumed > 0;
+        let foreign = (reserved && !kind.reserves())
+            || (self.shipments_active > 0 && !kind.ships())
+            || (self.grants_active > 0 && !kind.grants());
+        kind == Kind::Unknown || (!foreign && (self.net == 0 || self.paid(amount)))
     }
 
     /// The effects in words, for evidence.

@@ -84,7 +84,12 @@ fn waiting<'a>(
     ledgered.chain(own.map(|order| order.id)).collect()
 }
 
-fn result(id: &str, text: &str, held: Option<bool>, evidence: Vec<String>) -> InvariantResult {
+pub(super) fn result(
+    id: &str,
+    text: &str,
+    held: Option<bool>,
+    evidence: Vec<String>,
+) -> InvariantResult {
     InvariantResult { id: id.to_owned(), text: text.to_owned(), held, evidence }
 }
 
@@ -312,7 +317,7 @@ fn state<'a>(case: &'a Case<'_>) -> &'a str {
 }
 
 /// Evidence is cut, and says so.
-fn shortened(mut lines: Vec<String>) -> Vec<String> {
+pub(super) fn shortened(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(MOST - 1);
     if lines.len() > MOST {
         lines.truncate(MOST - 1);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chaos_scenarios::target::AuditTable;
 use chaos_scenarios::workload::Expected;
 
 use crate::record::final_state::{AuditRow, FinalState, SourcedRow};
@@ -23,6 +24,7 @@ pub(super) enum State {
     Completed,
     Rejected,
     Cancelled,
+    /// On the way, or `NEEDS_ATTENTION`: it is not final, whatever its name.
     Open,
 }
 
@@ -41,13 +43,12 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     pub(super) fn of(state: &'a FinalState) -> Self {
         let mut known = Self::default();
-        for row in &state.rows {
-            known.effects |= is_effect(&row.row);
-            match order_of(&row.row) {
+        for row in state.last_word() {
+            known.effects |= is_effect(row.row.table());
+            match row.row.order() {
                 Some(id) => known.place(id).rows.push(row),
-                None => known
-                    .stock
-                    .extend(Some(&row.row).filter(|row| matches!(row, AuditRow::Stock { .. }))),
+                None if row.row.table() == AuditTable::Stock => known.stock.push(&row.row),
+                None => {}
             }
         }
         known
@@ -67,20 +68,21 @@ impl<'a> Known<'a> {
     }
 }
 
-fn is_effect(row: &AuditRow) -> bool {
-    !matches!(row, AuditRow::Orders { .. } | AuditRow::Dead { .. })
-}
-
-/// The order that a row speaks of.
-fn order_of(row: &AuditRow) -> Option<&str> {
-    match row {
-        AuditRow::Orders { id: order, .. }
-        | AuditRow::Reservations { order, .. }
-        | AuditRow::Ledger { order, .. }
-        | AuditRow::Shipments { order, .. }
-        | AuditRow::Grants { order, .. } => Some(order),
-        AuditRow::Dead { order, .. } => order.as_deref(),
-        AuditRow::Stock { .. } => None,
+/// Whether a table tells what was done for orders: not only how they stand, or how they got there.
+const fn is_effect(table: AuditTable) -> bool {
+    match table {
+        AuditTable::Stock
+        | AuditTable::Reservations
+        | AuditTable::Ledger
+        | AuditTable::Shipments
+        | AuditTable::Grants => true,
+        AuditTable::Orders
+        | AuditTable::Dead
+        | AuditTable::Steps
+        | AuditTable::Pipelines
+        | AuditTable::PipelineLog
+        | AuditTable::Todos
+        | AuditTable::Messages => false,
     }
 }
 
@@ -134,7 +136,16 @@ impl KnownOrder<'_> {
 
     /// Whether a message of it was given up.
     pub(super) fn dead(&self) -> bool {
-        self.rows.iter().any(|row| matches!(row.row, AuditRow::Dead { .. }))
+        self.is_told_in(AuditTable::Dead)
+    }
+
+    /// Whether something of it is still to be undone, and will be tried again.
+    pub(super) fn owed(&self) -> bool {
+        self.is_told_in(AuditTable::Todos)
+    }
+
+    fn is_told_in(&self, table: AuditTable) -> bool {
+        self.rows.iter().any(|row| row.row.table() == table)
     }
 
     pub(super) fn effects(&self) -> Effects {
@@ -182,16 +193,20 @@ pub(super) fn found(
         Some(State::Cancelled) if undone => return Found::Cancelled,
         Some(_) => {}
     }
-    let open = order.state() == Some(State::Open);
-    // A completed order whose stock is still set aside has one message to go.
-    let unsettled = rules.undrained
+    let (owed, open) = (order.owed(), order.state() == Some(State::Open));
+    // A completed order whose stock is still set aside has one step to go.
+    let unsettled = (rules.undrained || owed)
         && order.state() == Some(State::Completed)
         && effects.unsettled(kind, order.amount());
-    if rules.effects && !effects.is_prefix(kind, order.amount()) {
+    // Undone, but for what could not be undone yet.
+    let undoing = owed && order.state() != Some(State::Completed);
+    let fits = effects.is_prefix(kind, order.amount())
+        || (undoing && effects.is_part(kind, order.amount()));
+    if rules.effects && !fits {
         Found::Misfit
     } else if order.dead() {
         Found::Dead
-    } else if open || unsettled {
+    } else if open || unsettled || undoing {
         Found::NotFinal
     } else {
         Found::Misfit

@@ -3,6 +3,7 @@
 //!
 //! [`RunRecord`]: run_record::RunRecord
 
+pub mod audit_row;
 pub mod event;
 pub mod final_state;
 pub mod journal;

@@ -73,6 +73,7 @@ fn target(name: &str, components: Vec<Component>, retry_schedule: Span) -> Targe
         workload: "checkout".to_owned(),
         canary: None,
         audit: Vec::new(),
+        audit_sql: Vec::new(),
         pending: Vec::new(),
         redrive: Vec::new(),
         retry_schedule,

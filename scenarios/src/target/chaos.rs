@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::audit;
 use super::component::Service;
 use super::section::Names;
-use super::{Component, Endpoint, Role, SCHEMES, Target};
+use super::{Component, DatabaseAudit, Endpoint, Role, SCHEMES, Target};
 use crate::quantity::Span;
 use crate::text::diagnostic::{did_you_mean, help_for_name};
 use crate::text::{Fields, Item};
@@ -14,7 +15,7 @@ use crate::workload;
 /// The only version of the section so far.
 const VERSION: u32 = 1;
 const DEFAULT_WORKLOAD: &str = "checkout";
-const HTTP: [&str; 1] = ["http"];
+pub(super) const HTTP: [&str; 1] = ["http"];
 
 /// What the section says.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(super) struct Chaos {
     ready: BTreeMap<String, Endpoint>,
     canary: Option<String>,
     audit: Vec<Endpoint>,
+    audit_sql: Vec<DatabaseAudit>,
     pending: Vec<Endpoint>,
     redrive: Vec<Endpoint>,
     retry_schedule: Span,
@@ -53,8 +55,14 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
         let message = format!("`{}` cannot tell whether `{name}` is ready", endpoint.component);
         item.wrong(message, Some(format!("name an address of `{name}` itself")))
     });
+    let mut audits = Vec::new();
+    let audit = fields.list("audit", |item| {
+        audits.extend(item.text());
+        endpoint(item, names, &HTTP)
+    });
+    let audit_sql = fields.list("audit-sql", |item| audit::read(item, names, &audits));
     let mut places = |key| fields.list(key, |item| endpoint(item, names, &HTTP));
-    let (audit, pending, redrive) = (places("audit"), places("pending"), places("redrive"));
+    let (pending, redrive) = (places("pending"), places("redrive"));
     let retry_schedule = fields
         .optional("retry-schedule")
         .and_then(|item| item.parse("a span of time, such as `21s`"));
@@ -72,6 +80,7 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
         ready,
         canary,
         audit,
+        audit_sql,
         pending,
         redrive,
         retry_schedule: retry_schedule.unwrap_or_default(),
@@ -154,7 +163,7 @@ fn distinct(
 }
 
 /// An address inside the target, with one of some schemes.
-fn endpoint(item: &Item<'_>, names: &Names, schemes: &[&str]) -> Option<Endpoint> {
+pub(super) fn endpoint(item: &Item<'_>, names: &Names, schemes: &[&str]) -> Option<Endpoint> {
     let text = item.text()?;
     let endpoint: Endpoint = match text.parse() {
         Ok(endpoint) => endpoint,
@@ -193,7 +202,8 @@ impl Chaos {
 
     fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let lists = self.audit.iter().chain(&self.pending).chain(&self.redrive);
-        lists.chain([&self.entry])
+        let databases = self.audit_sql.iter().map(|audit| &audit.database);
+        lists.chain(databases).chain([&self.entry])
     }
 
     pub(super) fn into_target(
@@ -213,6 +223,7 @@ impl Chaos {
             workload: self.workload,
             canary: self.canary,
             audit: self.audit,
+            audit_sql: self.audit_sql,
             pending: self.pending,
             redrive: self.redrive,
             retry_schedule: self.retry_schedule,

@@ -1,5 +1,6 @@
 //! The system under test, as its Compose file describes it.
 
+mod audit;
 mod chaos;
 mod component;
 mod compose;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::audit::{AuditTable, DatabaseAudit};
 pub use self::compose::decode;
 pub use self::endpoint::{EndpointError, SCHEMES};
 pub use self::interpolate::{InterpolationError, interpolate};
@@ -193,6 +195,9 @@ pub struct Target {
     pub canary: Option<String>,
     /// Where the final state is read: NDJSON rows.
     pub audit: Vec<Endpoint>,
+    /// Databases that are asked too, to check what the audits tell.
+    #[serde(default)]
+    pub audit_sql: Vec<DatabaseAudit>,
     /// Where pending work is read: one JSON object of counts.
     pub pending: Vec<Endpoint>,
     /// Where dead letters are sent again.

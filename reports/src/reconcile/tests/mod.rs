@@ -2,6 +2,7 @@
 //! written in words.
 
 mod anomaly;
+pub(crate) mod auditors;
 mod invariant;
 mod matrix;
 

@@ -1,0 +1,281 @@
+//! What an audit tells, row by row. Targets write these rows with types of their own: an auditor
+//! that shares types with the audited shares its mistakes.
+
+use chaos_scenarios::target::AuditTable;
+use serde::{Deserialize, Serialize};
+
+/// One row of an audit, told apart by its table. Times are wall clock, microseconds since 1970;
+/// money is in cents.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "table", rename_all = "kebab-case")]
+pub enum AuditRow {
+    /// An order that the application knows.
+    Orders {
+        /// The order's id.
+        id: String,
+        /// Kind of order; none where the target offers just id and state.
+        #[serde(default)]
+        kind: Option<String>,
+        /// State, such as `COMPLETED`.
+        state: String,
+        /// Why it was refused.
+        #[serde(default)]
+        reason: Option<String>,
+        /// Grows with every change.
+        #[serde(default)]
+        version: Option<i64>,
+        /// Price in cents.
+        #[serde(default)]
+        amount: Option<i64>,
+        /// When it was stored.
+        #[serde(default)]
+        accepted_at: Option<i64>,
+        /// When it reached its final state.
+        #[serde(default)]
+        terminal_at: Option<i64>,
+    },
+    /// Stock of one article.
+    Stock {
+        /// The article.
+        sku: String,
+        /// What there was before the first order.
+        initial: i64,
+        /// What can be ordered.
+        available: i64,
+        /// What is set aside for orders that are not final.
+        reserved: i64,
+        /// What completed orders took.
+        consumed: i64,
+    },
+    /// Stock set aside for one order.
+    Reservations {
+        /// The order.
+        order: String,
+        /// The article.
+        sku: String,
+        /// How much.
+        quantity: i64,
+        /// `RESERVED`, `CONSUMED` or `RELEASED`.
+        state: String,
+    },
+    /// One booking of money.
+    Ledger {
+        /// The booking.
+        entry: String,
+        /// The order.
+        order: String,
+        /// Charged (above 0) or refunded (below 0), cents.
+        amount: i64,
+    },
+    /// One parcel.
+    Shipments {
+        /// The order.
+        order: String,
+        /// `ACTIVE` or `CANCELLED`.
+        state: String,
+    },
+    /// One right to a digital article.
+    Grants {
+        /// The order.
+        order: String,
+        /// `ACTIVE` or `REVOKED`.
+        state: String,
+    },
+    /// A message that was given up.
+    Dead {
+        /// The message.
+        id: String,
+        /// The order, if it tells.
+        #[serde(default)]
+        order: Option<String>,
+        /// Why it was given up.
+        #[serde(default)]
+        reason: Option<String>,
+        /// How often it was tried.
+        #[serde(default)]
+        attempts: Option<i64>,
+    },
+    /// One step of an order, as the service that does it remembers it.
+    Steps {
+        /// The order.
+        order: String,
+        /// Which, such as `charge`.
+        #[serde(default)]
+        step: Option<String>,
+        /// `done` or `refused`; none where it was undone before it was ever done.
+        #[serde(default)]
+        outcome: Option<String>,
+        /// Whether it was undone.
+        #[serde(default)]
+        compensated: Option<bool>,
+    },
+    /// The pipeline of one order.
+    Pipelines {
+        /// The order.
+        order: String,
+        /// Which pipeline.
+        #[serde(default)]
+        kind: Option<String>,
+        /// Where it stands.
+        #[serde(default)]
+        state: Option<String>,
+        /// Which start of the manager leads it.
+        #[serde(default)]
+        epoch: Option<i64>,
+        /// How often the present step was tried.
+        #[serde(default)]
+        attempts: Option<i64>,
+        /// When it last changed.
+        #[serde(default)]
+        updated_at: Option<i64>,
+    },
+    /// One line of a pipeline's log.
+    PipelineLog {
+        /// The order.
+        order: String,
+        /// Which step.
+        #[serde(default)]
+        step: Option<String>,
+        /// `forward` or `compensate`.
+        #[serde(default)]
+        direction: Option<String>,
+        /// Which attempt, from 1.
+        #[serde(default)]
+        attempt: Option<i64>,
+        /// `intent` before a call, `outcome` after it.
+        #[serde(default)]
+        event: Option<String>,
+        /// What it came to.
+        #[serde(default)]
+        result: Option<String>,
+    },
+    /// Something that is still to be undone.
+    Todos {
+        /// The order.
+        order: String,
+        /// Which step.
+        #[serde(default)]
+        what: Option<String>,
+        /// How often it was tried.
+        #[serde(default)]
+        attempts: Option<i64>,
+        /// What the last try failed of.
+        #[serde(default)]
+        last_error: Option<String>,
+    },
+    /// An event to send, or sent.
+    Messages {
+        /// The message.
+        id: String,
+        /// The order.
+        #[serde(default)]
+        order: Option<String>,
+        /// Such as `stock.reserved`.
+        #[serde(default)]
+        event: Option<String>,
+        /// When it was sent; none if it was not.
+        #[serde(default)]
+        sent_at: Option<i64>,
+    },
+}
+
+impl AuditRow {
+    /// Its table.
+    pub const fn table(&self) -> AuditTable {
+        match self {
+            Self::Orders { .. } => AuditTable::Orders,
+            Self::Stock { .. } => AuditTable::Stock,
+            Self::Reservations { .. } => AuditTable::Reservations,
+            Self::Ledger { .. } => AuditTable::Ledger,
+            Self::Shipments { .. } => AuditTable::Shipments,
+            Self::Grants { .. } => AuditTable::Grants,
+            Self::Dead { .. } => AuditTable::Dead,
+            Self::Steps { .. } => AuditTable::Steps,
+            Self::Pipelines { .. } => AuditTable::Pipelines,
+            Self::PipelineLog { .. } => AuditTable::PipelineLog,
+            Self::Todos { .. } => AuditTable::Todos,
+            Self::Messages { .. } => AuditTable::Messages,
+        }
+    }
+
+    /// The order that it speaks of, if it speaks of one.
+    pub fn order(&self) -> Option<&str> {
+        let order = match self {
+            Self::Orders { id: order, .. }
+            | Self::Reservations { order, .. }
+            | Self::Ledger { order, .. }
+            | Self::Shipments { order, .. }
+            | Self::Grants { order, .. }
+            | Self::Steps { order, .. }
+            | Self::Pipelines { order, .. }
+            | Self::PipelineLog { order, .. }
+            | Self::Todos { order, .. } => Some(order.as_str()),
+            Self::Dead { order, .. } | Self::Messages { order, .. } => order.as_deref(),
+            Self::Stock { .. } => None,
+        };
+        // A message that cannot be read names no order.
+        order.filter(|order| !order.is_empty())
+    }
+
+    /// What it is called within its table: rows of one name speak of the same thing.
+    pub fn name(&self) -> String {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        match self {
+            Self::Stock { sku, .. } => sku.clone(),
+            Self::Reservations { order, sku, .. } => format!("{order} {sku}"),
+            Self::Ledger { entry, .. } => entry.clone(),
+            Self::Dead { id, .. } | Self::Messages { id, .. } => id.clone(),
+            Self::Steps { order, step, .. } => format!("{order} {}", text(step)),
+            Self::Todos { order, what, .. } => format!("{order} {}", text(what)),
+            Self::PipelineLog { order, step, direction, attempt, event, .. } => {
+                let attempt = attempt.map(|number| number.to_string()).unwrap_or_default();
+                [order.clone(), text(step), text(direction), attempt, text(event)].join(" ")
+            }
+            Self::Orders { id: order, .. }
+            | Self::Shipments { order, .. }
+            | Self::Grants { order, .. }
+            | Self::Pipelines { order, .. } => order.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The least that a row of each table must tell.
+    const LEAST: [(&str, &str); 12] = [
+        ("orders", r#""id":"o","state":"COMPLETED""#),
+        ("stock", r#""sku":"s","initial":2,"available":1,"reserved":0,"consumed":1"#),
+        ("reservations", r#""order":"o","sku":"s","quantity":1,"state":"CONSUMED""#),
+        ("ledger", r#""entry":"e","order":"o","amount":5"#),
+        ("shipments", r#""order":"o","state":"ACTIVE""#),
+        ("grants", r#""order":"o","state":"ACTIVE""#),
+        ("dead", r#""id":"m""#),
+        ("steps", r#""order":"o""#),
+        ("pipelines", r#""order":"o""#),
+        ("pipeline-log", r#""order":"o""#),
+        ("todos", r#""order":"o""#),
+        ("messages", r#""id":"m""#),
+    ];
+
+    #[test]
+    fn every_table_has_its_row_by_its_name() {
+        assert_eq!(LEAST.map(|(name, _)| name), AuditTable::ALL.map(|(name, _)| name));
+        for ((name, fields), (_, table)) in LEAST.into_iter().zip(AuditTable::ALL) {
+            let text = format!(r#"{{"table":"{name}",{fields},"more":"is passed over"}}"#);
+            let row: AuditRow = serde_json::from_str(&text).expect(name);
+            assert_eq!(row.table(), table, "{name}");
+            assert!(!row.name().is_empty(), "{name}");
+            let again = serde_json::to_string(&row).expect("a row");
+            assert_eq!(serde_json::from_str::<AuditRow>(&again).expect(name), row);
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_names_no_order() {
+        let text = r#"{"table":"dead","id":"m","order":""}"#;
+        let row: AuditRow = serde_json::from_str(text).expect("a row");
+        assert_eq!(row.order(), None);
+    }
+}
