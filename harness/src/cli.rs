@@ -97,7 +97,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Selection {
     /// Scenarios of the library, or scenario files
-    #[arg(value_name = "SCENARIO", required_unless_present_any = ["all", "tag"])]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["all", "tag", "resume"])]
     pub scenarios: Vec<String>,
     /// Every scenario of the library
     #[arg(long, conflicts_with = "scenarios")]
@@ -108,7 +108,7 @@ pub struct Selection {
     /// Targets: names (with `*`), `NAME@MODE`, or Compose files; left out, every built-in one
     #[arg(long = "target", alias = "variant", value_name = "TARGET")]
     pub targets: Vec<String>,
-    /// Mode of the targets; `all` adds the modes that a scenario expects something of
+    /// Modes of the targets, with commas between them; `all` adds the modes that a scenario expects something of
     #[arg(long, default_value = "hardened")]
     pub mode: String,
     /// Switch a safeguard of the target off, such as `OUTBOX=off`
@@ -149,6 +149,10 @@ pub struct RunArguments {
     /// runs/TIME-NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Go on with the experiment in this folder: runs that are missing or measured nothing are
+    /// made; scenarios, targets and all that shapes a plan are those of its beginning
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenarios", "all", "tag", "out", "dry_run"])]
+    pub resume: Option<PathBuf>,
     /// Reports to write
     #[arg(
         long,

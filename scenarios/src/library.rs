@@ -6,6 +6,9 @@ const FILES: &[(&str, &str)] = &[
     ("baseline", include_str!("library/baseline.yaml")),
     ("broker-down", include_str!("library/broker-down.yaml")),
     ("coordinator-down", include_str!("library/coordinator-down.yaml")),
+    ("service-down", include_str!("library/service-down.yaml")),
+    ("middle-service-down", include_str!("library/middle-service-down.yaml")),
+    ("pipeline-manager-down", include_str!("library/pipeline-manager-down.yaml")),
 ];
 
 /// The names of all scenarios.

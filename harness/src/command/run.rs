@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use chaos_reports::judge::exit_code;
 use chaos_reports::judge::report::{ExperimentHeader, ExperimentReport};
 use chaos_reports::render;
+use chaos_scenarios::plan::Plan;
 use chrono::{DateTime, Utc};
 
 use super::selection::{self, Chosen};
 use super::{block_on, plan};
 use crate::cli::{Output, RunArguments, Show};
 use crate::exit::{self, Failure};
-use crate::experiment::{Bench, Experiment, conduct, formats, judge, write_reports};
+use crate::experiment::{Bench, Experiment, FolderError, conduct, formats, judge, write_reports};
 use crate::recorder::wall_clock;
 use crate::terminal::progress::Style;
 use crate::terminal::{self, table};
@@ -22,16 +23,12 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
         return plan::execute(arguments, show);
     }
     let formats = formats(&arguments.format).map_err(Failure::Usage)?;
-    let chosen = selection::choose(&arguments.selection)?;
-    let folder = arguments.out.clone().unwrap_or_else(|| usual_folder(&chosen.name));
-    Experiment::check_folder(&folder).map_err(|error| Failure::Usage(error.to_string()))?;
+    let intent = intent(arguments)?;
     block_on(async {
         let style = Style::detect(show.quiet);
         let bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
-        bench.make_images(&chosen.plans).await?;
-        let header = header(&bench, &chosen);
-        let experiment = Experiment::create(&folder, header, chosen.plans)
-            .map_err(|error| Failure::Usage(error.to_string()))?;
+        bench.make_images(intent.plans()).await?;
+        let experiment = intent.into_experiment(&bench)?;
         conduct(&experiment, &bench).await?;
         let report = judge(&experiment).map_err(Failure::environment)?;
         let paths = write_reports(&experiment, &report, &formats).map_err(Failure::environment)?;
@@ -39,6 +36,46 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
         let judged = exit_code(&report, arguments.exit_zero, arguments.require_all);
         Ok(exit::unless_interrupted(judged, bench.stop().signal().as_deref()))
     })
+}
+
+/// What is going to be run.
+enum Intent {
+    /// An experiment that begins, and its folder.
+    New(Chosen, PathBuf),
+    /// An experiment that was cut off.
+    Resumed(Box<Experiment>),
+}
+
+/// Finds every mistake before Docker is asked for anything.
+fn intent(arguments: &RunArguments) -> Result<Intent, Failure> {
+    let usage = |error: FolderError| Failure::Usage(error.to_string());
+    if let Some(folder) = &arguments.resume {
+        return Ok(Intent::Resumed(Box::new(Experiment::open(folder).map_err(usage)?)));
+    }
+    let chosen = selection::choose(&arguments.selection)?;
+    let folder = arguments.out.clone().unwrap_or_else(|| usual_folder(&chosen.name));
+    Experiment::check_folder(&folder).map_err(usage)?;
+    Ok(Intent::New(chosen, folder))
+}
+
+impl Intent {
+    fn plans(&self) -> &[Plan] {
+        match self {
+            Self::New(chosen, _) => &chosen.plans,
+            Self::Resumed(experiment) => &experiment.plans,
+        }
+    }
+
+    fn into_experiment(self, bench: &Bench) -> Result<Experiment, Failure> {
+        match self {
+            Self::New(chosen, folder) => {
+                let header = header(bench, &chosen);
+                Experiment::create(&folder, header, chosen.plans)
+                    .map_err(|error| Failure::Usage(error.to_string()))
+            }
+            Self::Resumed(experiment) => Ok(*experiment),
+        }
+    }
 }
 
 /// Shows the result: the table and where the report is, or the report itself for programs.

@@ -228,7 +228,7 @@ fn workloads(targets: &[Asked]) -> Result<BTreeMap<String, Workload>, Failure> {
 fn modes(typed: &str) -> Modes {
     match typed {
         "all" => Modes::Expected,
-        named => Modes::Named(vec![named.to_owned()]),
+        named => Modes::Named(named.split(',').map(|mode| mode.trim().to_owned()).collect()),
     }
 }
 

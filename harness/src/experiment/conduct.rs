@@ -11,6 +11,7 @@ use chaos_scenarios::plan::Plan;
 use uuid::Uuid;
 
 use super::judge::JOURNAL;
+use super::resume::{is_to_be_made, set_aside};
 use super::{Experiment, FolderError, is_run, run_id};
 use crate::audit::HttpAuditor;
 use crate::docker::{self, Daemon, DockerRuntime};
@@ -93,12 +94,13 @@ impl Bench {
     }
 }
 
-/// Makes every run that applies, until all are made or somebody asks to stop.
+/// Makes every run that is still to be made, until all are or somebody asks to stop.
 pub async fn conduct(experiment: &Experiment, bench: &Bench) -> Result<(), Failure> {
-    let applicable: Vec<&Plan> = experiment.plans.iter().filter(|plan| is_run(plan)).collect();
-    for (index, plan) in applicable.iter().enumerate() {
-        let last = index + 1 == applicable.len();
-        let title = format!("[{}/{}] {}", index + 1, applicable.len(), run_id(plan));
+    let plans = experiment.plans.iter();
+    let runs: Vec<&Plan> = plans.filter(|plan| is_to_be_made(experiment, plan)).collect();
+    for (index, plan) in runs.iter().enumerate() {
+        let last = index + 1 == runs.len();
+        let title = format!("[{}/{}] {}", index + 1, runs.len(), run_id(plan));
         let kept = bench.keep && last;
         conduct_one(experiment, bench, plan, index, title, kept).await?;
         if bench.stop.signal().is_some() {
@@ -117,6 +119,7 @@ async fn conduct_one(
     kept: bool,
 ) -> Result<Ending, Failure> {
     let folder = experiment.run_folder(plan);
+    set_aside(&folder).map_err(Failure::environment)?;
     let recorder = open_journal(&folder).map_err(Failure::environment)?;
     let setting = bench.setting(plan, index, folder, kept);
     let auditor = HttpAuditor::new().map_err(Failure::environment)?;

@@ -29,7 +29,8 @@ pub fn judge(experiment: &Experiment) -> Result<ExperimentReport, FolderError> {
     Ok(ExperimentReport::new(experiment.header.clone(), runs))
 }
 
-fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderError> {
+/// Judges one plan by what its run left.
+pub(super) fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunReport, FolderError> {
     let folder = experiment.run_folder(plan);
     let record = match is_run(plan) {
         true => read_journal(&folder.join(JOURNAL))?,

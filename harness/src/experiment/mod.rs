@@ -3,6 +3,7 @@
 
 mod conduct;
 mod judge;
+mod resume;
 
 use std::fs;
 use std::path::{Path, PathBuf};

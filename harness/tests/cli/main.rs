@@ -50,6 +50,15 @@ fn an_unknown_scenario_is_answered_with_the_nearest() {
 }
 
 #[test]
+fn an_experiment_is_resumed_as_it_was_planned_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let told = chaos_in(folder.path(), &["run", "--resume", "runs/gone"]);
+    refused(&told, 2, &["runs/gone/experiment.json", "name the folder of an experiment"]);
+    let told = chaos(&["run", "broker-down", "--resume", "runs/gone"]);
+    refused(&told, 2, &["cannot be used with"]);
+}
+
+#[test]
 fn an_unknown_target_is_answered_with_the_nearest() {
     let told = chaos(&["run", "broker-down", "--target", "brokr"]);
     refused(&told, 2, &["brokr", "did you mean `broker`?"]);
