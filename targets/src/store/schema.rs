@@ -84,7 +84,7 @@ const STEPS: &str = "
 CREATE TABLE IF NOT EXISTS steps (
     order_id text NOT NULL, step text NOT NULL, outcome text, reason text,
     compensated boolean NOT NULL DEFAULT false, at bigint NOT NULL, PRIMARY KEY (order_id, step));
-CREATE TABLE IF NOT EXISTS epoch (only boolean PRIMARY KEY CHECK (only), epoch bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS epoch (one boolean PRIMARY KEY CHECK (one), epoch bigint NOT NULL);
 INSERT INTO epoch VALUES (true, 0) ON CONFLICT DO NOTHING;";
 
 /// Creates what is missing. Doing it again, or from two replicas at once, changes nothing.
