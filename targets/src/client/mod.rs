@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::breaker::Breaker;
 use self::replicas::Replicas;
 use self::transport::{Answer, Transport};
+pub(crate) use crate::domain::step::Direction;
 use crate::domain::step::Step;
 use crate::http::steps::{StepAnswer, StepRequest};
 use crate::metrics::Metrics;
@@ -30,25 +31,6 @@ const USUAL_LIMIT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 2;
 /// Pause before an attempt is repeated, in milliseconds.
 const RETRY_PAUSE_MILLIS: std::ops::RangeInclusive<u64> = 20..=80;
-
-/// Which way a step is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Direction {
-    /// It is done.
-    Forward,
-    /// It is undone.
-    Compensate,
-}
-
-impl Direction {
-    /// The name in logs, tables and audits.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Compensate => "compensate",
-        }
-    }
-}
 
 /// Why a step has no answer.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -77,6 +59,12 @@ struct Service {
     breaker: Breaker,
 }
 
+impl Service {
+    fn at(replicas: Replicas) -> Self {
+        Self { replicas, transport: Transport::new(), breaker: Breaker::default() }
+    }
+}
+
 impl Client {
     /// A client for the given services; looks for their replicas until `stop`.
     pub(crate) fn new(
@@ -86,13 +74,17 @@ impl Client {
         metrics: Metrics,
         stop: &CancellationToken,
     ) -> Self {
-        let service = |role: &Role| {
-            let replicas = Replicas::of(role.name(), port, stop.clone());
-            let service =
-                Service { replicas, transport: Transport::new(), breaker: Breaker::default() };
-            (*role, service)
-        };
+        let service =
+            |role: &Role| (*role, Service::at(Replicas::of(role.name(), port, stop.clone())));
         Self { services: roles.iter().map(service).collect(), safeguards, metrics }
+    }
+
+    /// A client for services at fixed addresses.
+    #[cfg(test)]
+    pub(crate) fn at(services: &[(Role, std::net::SocketAddr)], safeguards: Safeguards) -> Self {
+        let service = |(role, address): &(Role, _)| (*role, Service::at(Replicas::fixed(*address)));
+        let services = services.iter().map(service).collect();
+        Self { services, safeguards, metrics: Metrics::new() }
     }
 
     /// Asks the owner of a step for it, as often as it may until `deadline`.
@@ -105,24 +97,29 @@ impl Client {
     ) -> Result<StepAnswer, CallError> {
         let tries = if self.safeguards.has(Safeguard::Retries) { 1 + RETRIES } else { 1 };
         let mut uncertain = None;
+        let mut nothing = CallError::NothingDone(step.owner().name(), "the time is over".into());
         for attempt in 1..=tries {
-            match self.attempt(step, direction, request, deadline).await {
+            let Some(limit) = self.limit(deadline) else { break };
+            match self.attempt(step, direction, request, limit).await {
                 Err(error @ CallError::Unknown(..)) => uncertain = Some(error),
-                Err(error @ CallError::NothingDone(..)) if attempt == tries => {
-                    return Err(uncertain.unwrap_or(error));
-                }
-                Err(CallError::NothingDone(..)) => {}
+                Err(error @ CallError::NothingDone(..)) => nothing = error,
                 settled => return settled,
-            }
-            if Instant::now() >= deadline {
-                break;
             }
             if attempt < tries {
                 sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MILLIS))).await;
             }
         }
-        let owner = step.owner().name();
-        Err(uncertain.unwrap_or_else(|| CallError::NothingDone(owner, "the time is over".into())))
+        // One attempt that may have done something outweighs others that certainly did nothing.
+        Err(uncertain.unwrap_or(nothing))
+    }
+
+    /// Time for the next attempt; nothing once the time is over, and so nothing is sent.
+    fn limit(&self, deadline: Instant) -> Option<Duration> {
+        if !self.safeguards.has(Safeguard::Timeouts) {
+            return Some(USUAL_LIMIT);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| left.min(ATTEMPT_LIMIT))
     }
 
     async fn attempt(
@@ -130,7 +127,7 @@ impl Client {
         step: Step,
         direction: Direction,
         request: &StepRequest,
-        deadline: Instant,
+        limit: Duration,
     ) -> Result<StepAnswer, CallError> {
         let owner = step.owner();
         let name = owner.name();
@@ -146,9 +143,6 @@ impl Client {
             Direction::Forward => format!("/steps/{}", step.name()),
             Direction::Compensate => format!("/steps/{}/compensate", step.name()),
         };
-        let limited = self.safeguards.has(Safeguard::Timeouts);
-        let limit = if limited { ATTEMPT_LIMIT } else { USUAL_LIMIT };
-        let limit = limit.min(deadline.saturating_duration_since(Instant::now()));
         let result = service.transport.post(address, &path, request, limit).await;
         let result = result.map_err(|error| error.of(name)).and_then(|answer| read(name, &answer));
         // What the service says for good is an answer, not a failure of the service.
@@ -180,3 +174,6 @@ fn read(name: &'static str, answer: &Answer) -> Result<StepAnswer, CallError> {
     }
     Err(CallError::Unknown(name, format!("HTTP {}: {}", status.as_u16(), text())))
 }
+
+#[cfg(test)]
+mod tests;

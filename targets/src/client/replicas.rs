@@ -28,8 +28,10 @@ impl Replicas {
         let known = addresses.clone();
         tokio::spawn(async move {
             while !stop.is_cancelled() {
-                let found = look_up(name, port).await;
-                *known.write().unwrap_or_else(PoisonError::into_inner) = found;
+                // Without any answer nothing is known to have changed.
+                if let Ok(found) = timeout(LIMIT, look_up(name, port)).await {
+                    *known.write().unwrap_or_else(PoisonError::into_inner) = found;
+                }
                 tokio::select! {
                     () = sleep(PERIOD) => {}
                     () = stop.cancelled() => {}
@@ -37,6 +39,12 @@ impl Replicas {
             }
         });
         Self { addresses, turn: AtomicUsize::new(0) }
+    }
+
+    /// One replica that stays where it is.
+    #[cfg(test)]
+    pub(super) fn fixed(address: SocketAddr) -> Self {
+        Self { addresses: Arc::new(RwLock::new(vec![address])), turn: AtomicUsize::new(0) }
     }
 
     /// The replica whose turn it is; nothing while the name is not known.
@@ -47,11 +55,11 @@ impl Replicas {
     }
 }
 
-/// The addresses of a name; none where it has vanished or nobody answers.
+/// The addresses of a name; none where it has vanished.
 async fn look_up(name: &str, port: u16) -> Vec<SocketAddr> {
-    let found = timeout(LIMIT, lookup_host((name, port))).await;
+    let found = lookup_host((name, port)).await;
     let mut addresses: Vec<SocketAddr> =
-        found.ok().and_then(Result::ok).into_iter().flatten().filter(SocketAddr::is_ipv4).collect();
+        found.into_iter().flatten().filter(SocketAddr::is_ipv4).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

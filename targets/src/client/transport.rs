@@ -15,8 +15,9 @@ use tokio::time::timeout;
 use super::CallError;
 use crate::http::EFFECT;
 
-/// A connection that is not made by then will not be: an address that has vanished is silent.
-const CONNECT_LIMIT: Duration = Duration::from_millis(300);
+/// A connection that is not made by then will not be: an address that has vanished is silent. It
+/// ends before an attempt does, so that an attempt that was never sent is known for one.
+const CONNECT_LIMIT: Duration = Duration::from_millis(200);
 /// Longest answer in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 /// Connections that are kept open to each replica.
@@ -59,8 +60,8 @@ impl Transport {
         connector.set_nodelay(true);
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_max_idle_per_host(IDLE_CONNECTIONS).pool_idle_timeout(IDLE_LIMIT);
-        // A request whose connection broke may have been handled: repeating it is for the caller.
-        builder.retry_canceled_requests(false);
+        // A request that a kept connection could not even begin to send goes out on a fresh one.
+        builder.retry_canceled_requests(true);
         Self(builder.build(connector))
     }
 

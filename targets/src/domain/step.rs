@@ -63,6 +63,25 @@ impl Step {
     }
 }
 
+/// Which way a step is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    /// It is done.
+    Forward,
+    /// It is undone.
+    Compensate,
+}
+
+impl Direction {
+    /// The name in logs, tables and audits.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Compensate => "compensate",
+        }
+    }
+}
+
 impl Kind {
     /// The steps of an order of this kind, in turn. Whether the last one is done decides the
     /// order; `finishing` follows.
