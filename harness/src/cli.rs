@@ -91,6 +91,16 @@ pub enum Command {
         /// The part.
         role: String,
     },
+    /// Act inside a container, for a fault
+    #[command(hide = true, subcommand)]
+    Helper(Task),
+}
+
+/// What is done inside a container.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Task {
+    /// Kill the main process
+    Crash,
 }
 
 /// What is put to the test, and how.

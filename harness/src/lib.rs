@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod exit;
 pub mod experiment;
 pub mod folder;
+pub mod helper;
 mod http;
 pub mod load;
 pub mod lock;

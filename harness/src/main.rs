@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Halt => command::halt::execute(),
         Command::Doctor(_) => command::doctor::execute(show),
         Command::Completions { shell } => command::completions::execute(shell),
+        Command::Helper(task) => return chaos_harness::helper::main(task),
         Command::Refapp { role } => return chaos_targets::main(&role),
     };
     exit::code(outcome)

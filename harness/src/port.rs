@@ -99,9 +99,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// Carries out one action; idempotent.
     fn apply(&self, action: &Action) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Looks once whether a check is true; none if it is not (yet).
-    fn check(&self, check: &Check)
-    -> impl Future<Output = Result<Option<Proof>, PortError>> + Send;
+    /// Looks once whether a check is true; none if it is not (yet). `since` is when the fault, or
+    /// its undo, began: what happened before proves nothing.
+    fn check(
+        &self,
+        check: &Check,
+        since: Moment,
+    ) -> impl Future<Output = Result<Option<Proof>, PortError>> + Send;
 
     /// Writes the log of every container to `folder/<component>-<number>.log`.
     fn collect_logs(&self, folder: &Path) -> impl Future<Output = Result<(), PortError>> + Send;

@@ -5,6 +5,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::quantity::Span;
+
+mod check;
+
+pub use check::Check;
+
 /// One running copy of a component, as the target file numbers them from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Replica {
@@ -31,19 +37,104 @@ pub enum Action {
         /// Signal without its `SIG`, such as `KILL`.
         signal: String,
     },
-    /// Starts a stopped replica; one that runs is left alone.
+    /// Starts a stopped replica; one that runs is left alone, one that was removed is made again.
     Start {
         /// Whom.
         replica: Replica,
     },
+    /// Kills the main process of a replica from inside, which fires its restart policy.
+    Crash {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Asks the main process of a replica to end, and kills it after the grace period.
+    Stop {
+        /// Whom.
+        replica: Replica,
+        /// How long it may take.
+        grace: Span,
+    },
+    /// Stops a replica likewise, and starts it.
+    Restart {
+        /// Whom.
+        replica: Replica,
+        /// How long its end may take.
+        grace: Span,
+    },
+    /// Freezes all processes of a replica.
+    Pause {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Lets the processes of a replica go on; one that is not frozen is left alone.
+    Unpause {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Takes a replica off all networks of the target.
+    Disconnect {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Puts a replica on the networks of the target that it is missing from, under all its names.
+    Connect {
+        /// Whom.
+        replica: Replica,
+    },
+}
+
+/// What of a replica an action takes hold of. Two faults that hold the same of one replica at a
+/// time would undo each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// Whether its processes run.
+    Process,
+    /// Whether others reach it.
+    Network,
+}
+
+impl fmt::Display for Aspect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Process => "whether it runs",
+            Self::Network => "its networks",
+        })
+    }
 }
 
 impl Action {
     /// The replica it acts on.
     pub fn replica(&self) -> &Replica {
         match self {
-            Self::Kill { replica, .. } | Self::Start { replica } => replica,
+            Self::Kill { replica, .. }
+            | Self::Start { replica }
+            | Self::Crash { replica }
+            | Self::Stop { replica, .. }
+            | Self::Restart { replica, .. }
+            | Self::Pause { replica }
+            | Self::Unpause { replica }
+            | Self::Disconnect { replica }
+            | Self::Connect { replica } => replica,
         }
+    }
+
+    /// What of the replica it takes hold of.
+    pub fn aspect(&self) -> Aspect {
+        match self {
+            Self::Kill { .. }
+            | Self::Start { .. }
+            | Self::Crash { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Pause { .. }
+            | Self::Unpause { .. } => Aspect::Process,
+            Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
+        }
+    }
+
+    /// Whether it is done by a program of ours inside the replica.
+    pub fn acts_inside(&self) -> bool {
+        matches!(self, Self::Crash { .. })
     }
 }
 
@@ -52,43 +143,15 @@ impl fmt::Display for Action {
         match self {
             Self::Kill { replica, signal } => write!(formatter, "kill {replica} with SIG{signal}"),
             Self::Start { replica } => write!(formatter, "start {replica}"),
-        }
-    }
-}
-
-/// The closed list of what a runtime can verify about a replica.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Check {
-    /// Its main process has ended (evidence: the `die` event).
-    Ended {
-        /// Whom.
-        replica: Replica,
-    },
-    /// Nobody can connect to it any more.
-    Unreachable {
-        /// Whom.
-        replica: Replica,
-    },
-    /// Its main process runs (evidence: the `start` event).
-    Running {
-        /// Whom.
-        replica: Replica,
-    },
-    /// It can do its work again, by the component's own readiness rule.
-    Ready {
-        /// Whom.
-        replica: Replica,
-    },
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended { replica } => write!(formatter, "{replica} has ended"),
-            Self::Unreachable { replica } => write!(formatter, "{replica} cannot be reached"),
-            Self::Running { replica } => write!(formatter, "{replica} runs"),
-            Self::Ready { replica } => write!(formatter, "{replica} is ready"),
+            Self::Crash { replica } => write!(formatter, "crash {replica} from inside"),
+            Self::Stop { replica, grace } => write!(formatter, "stop {replica} within {grace}"),
+            Self::Restart { replica, grace } => {
+                write!(formatter, "restart {replica}, stopping it within {grace}")
+            }
+            Self::Pause { replica } => write!(formatter, "pause {replica}"),
+            Self::Unpause { replica } => write!(formatter, "unpause {replica}"),
+            Self::Disconnect { replica } => write!(formatter, "take {replica} off its networks"),
+            Self::Connect { replica } => write!(formatter, "put {replica} on its networks"),
         }
     }
 }
@@ -100,7 +163,7 @@ pub struct Injection {
     pub inject: Vec<Action>,
     /// True once the fault is felt; all of them.
     pub felt: Vec<Check>,
-    /// Done at its end; empty for a fault that stays.
+    /// Done at its end, for each replica in this order; empty for a fault that stays.
     pub heal: Vec<Action>,
     /// True once the heal is effective; all of them.
     pub healed: Vec<Check>,

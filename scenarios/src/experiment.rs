@@ -10,7 +10,7 @@ use crate::plan::compile::{CompileError, Overrides, PlanRequest};
 use crate::plan::control::control_of;
 use crate::plan::profile::Profile;
 use crate::random::Random;
-use crate::scenario::{DEFAULT_MODE, ScenarioFile};
+use crate::scenario::{DEFAULT_MODE, ForEach, ScenarioFile};
 use crate::target::Target;
 use crate::workload::Workload;
 
@@ -66,6 +66,8 @@ struct Cell<'a> {
     scenario: &'a ScenarioFile,
     subject: Subject<'a>,
     mode: String,
+    /// The component that the run is about.
+    each: Option<&'a str>,
 }
 
 /// The runs in the order in which they are made. A cell to which its scenario does not apply stands
@@ -118,6 +120,7 @@ fn compile(
         source: cell.scenario,
         target: cell.subject.target,
         workload: cell.subject.workload,
+        each: cell.each,
         mode: &cell.mode,
         profile: request.profile,
         seed: seed_of_repeat(request.seed, repeat),
@@ -136,7 +139,11 @@ fn cells<'a>(
     let mut cells: Vec<Cell<'a>> = Vec::new();
     for subject in &request.subjects {
         let modes = modes(subject.modes.unwrap_or(&request.modes), scenario, subject.target);
-        cells.extend(modes.into_iter().map(|mode| Cell { scenario, subject: *subject, mode }));
+        for mode in modes {
+            let each = each(scenario, subject.target, request.profile).into_iter();
+            let mode = |each| Cell { scenario, subject: *subject, mode: mode.clone(), each };
+            cells.extend(each.map(mode));
+        }
     }
     let stream = format!("order/{}", scenario.scenario.name);
     let mut random = Random::nth(request.seed, &stream, u64::from(repeat));
@@ -146,6 +153,16 @@ fn cells<'a>(
         cells.swap(last, usize::try_from(other).expect("below the number of cells"));
     }
     cells
+}
+
+/// What the runs of a scenario on a target are about: one run about nothing in particular, or one
+/// for each component; under the quick profile, for the first of each role.
+fn each<'a>(scenario: &ScenarioFile, target: &'a Target, profile: Profile) -> Vec<Option<&'a str>> {
+    let Some(ForEach::Component) = scenario.scenario.for_each else { return vec![None] };
+    let mut roles = BTreeSet::new();
+    let components = target.components.iter();
+    let chosen = components.filter(|it| roles.insert(it.role) || profile != Profile::Quick);
+    chosen.map(|component| Some(component.name.as_str())).collect()
 }
 
 fn modes(modes: &Modes, scenario: &ScenarioFile, target: &Target) -> Vec<String> {
@@ -208,6 +225,42 @@ mod tests {
         broker-down/broker@hardened/3
         coordinator-down/monolith@hardened/3
         coordinator-down/broker@hardened/3
+        ");
+    }
+
+    #[test]
+    fn a_scenario_for_each_component_is_many_runs() {
+        let text = "version: 1\ntitle: One dies\nfor-each: component\n\
+            method: [{fault: {kill: {role: each}}}]\n";
+        let file = crate::scenario::decode("one.yaml", text).expect("a valid scenario");
+        let (broker, workload) = (broker(), workload());
+        let runs = |profile| {
+            let request = ExperimentRequest {
+                scenarios: vec![&file],
+                subjects: vec![Subject { target: &broker, workload: &workload, modes: None }],
+                modes: Modes::default(),
+                profile,
+                repeats: 1,
+                seed: 7,
+                overrides: Overrides::default(),
+                capabilities: Capabilities::default(),
+            };
+            let plans = plans(&request).expect("a valid experiment");
+            let line = |plan: &Plan| format!("{}: {}", plan.scenario, plan.timeline[0].title);
+            let mut lines: Vec<String> = plans.iter().map(line).collect();
+            lines.sort();
+            lines.join("\n")
+        };
+        assert_snapshot!(runs(Profile::Standard), @r"
+        one.orders: kill orders with SIGKILL
+        one.payments: kill payments with SIGKILL
+        one.proxy: kill proxy with SIGKILL
+        one.rabbitmq: kill rabbitmq with SIGKILL
+        ");
+        assert_snapshot!(runs(Profile::Quick), @r"
+        one.orders: kill orders with SIGKILL
+        one.proxy: kill proxy with SIGKILL
+        one.rabbitmq: kill rabbitmq with SIGKILL
         ");
     }
 

@@ -9,6 +9,14 @@ const FILES: &[(&str, &str)] = &[
     ("service-down", include_str!("library/service-down.yaml")),
     ("middle-service-down", include_str!("library/middle-service-down.yaml")),
     ("pipeline-manager-down", include_str!("library/pipeline-manager-down.yaml")),
+    ("broker-paused", include_str!("library/broker-paused.yaml")),
+    ("broker-flapping", include_str!("library/broker-flapping.yaml")),
+    ("instance-down", include_str!("library/instance-down.yaml")),
+    ("database-down", include_str!("library/database-down.yaml")),
+    ("proxy-down", include_str!("library/proxy-down.yaml")),
+    ("proxy-floor", include_str!("library/proxy-floor.yaml")),
+    ("rolling-restart", include_str!("library/rolling-restart.yaml")),
+    ("kill-each", include_str!("library/kill-each.yaml")),
 ];
 
 /// The names of all scenarios.

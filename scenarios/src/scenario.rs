@@ -15,6 +15,7 @@ use crate::text::{Diagnostics, Positions};
 use crate::workload::Arrival;
 
 mod decode;
+mod method;
 
 pub use decode::decode;
 
@@ -61,13 +62,41 @@ pub enum OnMissing {
     NotApplicable,
 }
 
+/// When a step of the method begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begin {
+    /// Offset from the start of the test phase.
+    At(Span),
+    /// Once the fault of an earlier step is undone and its components are ready again.
+    After {
+        /// Index of the earlier step.
+        step: usize,
+        /// Time after that.
+        plus: Span,
+    },
+}
+
+/// A fault that comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// How long each fault lasts.
+    pub off: Span,
+    /// Time between ready components and the next fault.
+    pub on: Span,
+    /// How many faults there are, at least 2.
+    pub times: u32,
+}
+
 /// One fault of the method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Offset from the start of the test phase.
-    pub at: Span,
-    /// How long it lasts.
+    /// When it begins.
+    pub begin: Begin,
+    /// How long it lasts; a pulse has lengths of its own.
     pub length: Length,
+    /// For a fault that comes and goes: its rhythm.
+    pub pulse: Option<Pulse>,
     /// What is done.
     pub fault: Fault,
     /// What it means that the target has no such component.
@@ -128,6 +157,30 @@ pub struct Scenario {
     pub load: Load,
     /// What must be the case at the moment of an injection.
     pub needs: Vec<Need>,
+    /// What the scenario is repeated for, each in a run of its own.
+    pub for_each: Option<ForEach>,
+}
+
+/// What a scenario is repeated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForEach {
+    /// Every component of a target; under the quick profile, the first of each role.
+    Component,
+}
+
+impl Step {
+    /// How long all of it takes if nothing takes time but its faults.
+    pub fn span(&self, profile: Profile) -> Span {
+        match (self.pulse, self.fault.gap()) {
+            (Some(Pulse { off, on, times }), _) => {
+                let rounds = (1..times).fold(Span::ZERO, |sum, _| sum + off + on);
+                rounds + off
+            }
+            (None, Some(_)) => Span::ZERO,
+            (None, None) => self.length.under(profile),
+        }
+    }
 }
 
 impl Scenario {

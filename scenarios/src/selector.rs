@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Replica;
 use crate::random::Random;
 use crate::target::{Component, Role, Target};
+use crate::text::tree::Value;
 use crate::text::{Fields, Item};
 
 /// What the components are chosen by.
@@ -17,6 +18,10 @@ pub enum By {
     Role(Role),
     /// The component of a name, or one replica of it, such as `app-2`.
     Name(String),
+    /// Every component.
+    Every,
+    /// The component that a run of a scenario with `for-each` is about.
+    Each,
 }
 
 /// How many of the chosen replicas are meant.
@@ -30,6 +35,8 @@ pub enum Mode {
     One,
     /// One of them, drawn from the seed.
     Random,
+    /// This share of them, rounded up, drawn from the seed.
+    FixedPercent(u8),
 }
 
 /// Which replicas a fault acts on.
@@ -43,16 +50,25 @@ pub struct Selector {
 
 const MODES: [(&str, Mode); 3] = [("all", Mode::All), ("one", Mode::One), ("random", Mode::Random)];
 
+/// What may stand after `role:`, roles and two words that mean components of any role.
+fn by_role() -> Vec<(&'static str, By)> {
+    let roles = Role::ALL.into_iter().map(|(name, role)| (name, By::Role(role)));
+    roles.chain([("all", By::Every), ("each", By::Each)]).collect()
+}
+
 impl fmt::Display for Selector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = match self.mode {
-            Mode::All => "",
-            Mode::One => "one of ",
-            Mode::Random => "a random one of ",
-        };
+        match self.mode {
+            Mode::All => {}
+            Mode::One => formatter.write_str("one of ")?,
+            Mode::Random => formatter.write_str("a random one of ")?,
+            Mode::FixedPercent(percent) => write!(formatter, "{percent} % of ")?,
+        }
         match &self.by {
-            By::Role(role) => write!(formatter, "{count}role `{role}`"),
-            By::Name(name) => write!(formatter, "{count}`{name}`"),
+            By::Role(role) => write!(formatter, "role `{role}`"),
+            By::Name(name) => write!(formatter, "`{name}`"),
+            By::Every => formatter.write_str("every component"),
+            By::Each => formatter.write_str("the component of the run"),
         }
     }
 }
@@ -64,7 +80,7 @@ impl Selector {
         let name = fields.optional("name");
         let mode = fields.optional("mode").map_or(Some(Mode::All), |item| read_mode(&item));
         let by = match (role, name) {
-            (Some(role), None) => role.one_of("role", &Role::ALL).map(By::Role),
+            (Some(role), None) => role.one_of("role", &by_role()),
             (None, Some(name)) => name.text().map(By::Name),
             (None, None) => fields.item().wrong(
                 "it is not said which components are meant",
@@ -86,28 +102,36 @@ impl Selector {
     }
 
     /// The replicas of a target that are meant, in the order of the target file; empty if it has
-    /// none. `stream` names the choice, so that each has chance of its own.
-    pub fn resolve(&self, target: &Target, seed: u64, stream: &str) -> Vec<Replica> {
-        let mut replicas = self.candidates(target);
+    /// none. `each` is the component that the run is about, if it is about one. `stream` names the
+    /// choice, so that each has chance of its own.
+    pub fn resolve(
+        &self,
+        target: &Target,
+        each: Option<&str>,
+        seed: u64,
+        stream: &str,
+    ) -> Vec<Replica> {
+        let mut replicas = self.candidates(target, each);
         match self.mode {
             Mode::All => {}
             Mode::One => replicas.truncate(1),
-            Mode::Random if replicas.is_empty() => {}
-            Mode::Random => {
-                let drawn = Random::stream(seed, stream).below(replicas.len() as u64);
-                let drawn = usize::try_from(drawn).expect("below the number of replicas");
-                replicas = vec![replicas.swap_remove(drawn)];
+            Mode::Random => draw(&mut replicas, 1, Random::stream(seed, stream)),
+            Mode::FixedPercent(percent) => {
+                let count = (replicas.len() * usize::from(percent)).div_ceil(100);
+                draw(&mut replicas, count, Random::stream(seed, stream));
             }
         }
         replicas
     }
 
-    fn candidates(&self, target: &Target) -> Vec<Replica> {
+    fn candidates(&self, target: &Target, each: Option<&str>) -> Vec<Replica> {
         let of = |chosen: &dyn Fn(&Component) -> bool| {
             let components = target.components.iter().filter(|component| chosen(component));
             components.flat_map(replicas_of).collect::<Vec<_>>()
         };
         match &self.by {
+            By::Every => of(&|_| true),
+            By::Each => of(&|component| Some(component.name.as_str()) == each),
             By::Role(role) => of(&|component| component.role == *role),
             By::Name(name) if target.component(name).is_some() => {
                 of(&|component| component.name == *name)
@@ -125,10 +149,34 @@ fn replicas_of(component: &Component) -> impl Iterator<Item = Replica> + '_ {
     (1..=component.replicas).map(|number| Replica { component: component.name.clone(), number })
 }
 
-fn read_mode(item: &Item<'_>) -> Option<Mode> {
-    if item.text()? == "fixed-percent" {
-        let help = "use `all`, `one` or `random`".to_owned();
-        return item.wrong("`fixed-percent` is not supported by this version", Some(help));
+/// Keeps `count` of the replicas, in their order; every choice is equally likely.
+fn draw(replicas: &mut Vec<Replica>, count: usize, mut random: Random) {
+    let mut kept = Vec::with_capacity(count);
+    let mut left: Vec<usize> = (0..replicas.len()).collect();
+    while kept.len() < count && !left.is_empty() {
+        let drawn = random.below(left.len() as u64);
+        kept.push(left.swap_remove(usize::try_from(drawn).expect("below the number of replicas")));
     }
-    item.one_of("mode", &MODES)
+    let mut index = 0..;
+    replicas.retain(|_| index.next().is_some_and(|index| kept.contains(&index)));
+}
+
+/// Reads `all`, `one`, `random` or `{fixed-percent: 50}`.
+fn read_mode(item: &Item<'_>) -> Option<Mode> {
+    if matches!(item.node().value, Value::Scalar { .. }) {
+        if item.text()? == "fixed-percent" {
+            let help = "write `mode: {fixed-percent: 50}`".to_owned();
+            return item.wrong("`fixed-percent` needs a number", Some(help));
+        }
+        return item.one_of("mode", &MODES);
+    }
+    let mut fields = item.fields()?;
+    let share = fields.required("fixed-percent");
+    fields.finish();
+    let share = share?;
+    let percent: u8 = share.parse("a whole number from 1 to 100")?;
+    if (1..=100).contains(&percent) {
+        return Some(Mode::FixedPercent(percent));
+    }
+    share.wrong(format!("{percent} is not a whole number from 1 to 100"), None)
 }

@@ -87,6 +87,7 @@ pub(crate) fn plan() -> Plan {
         source: &scenario::decode("nothing.yaml", SCENARIO).expect("a valid scenario"),
         target: &target::decode("compose.yaml", "memory", COMPOSE).expect("a valid target"),
         workload: &workload::builtin("checkout").expect("it is built in"),
+        each: None,
         mode: "hardened",
         profile: Profile::Quick,
         seed: 1,

@@ -1,53 +1,54 @@
 //! Carries out actions. All are idempotent: what is so already is no failure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bollard::query_parameters::{KillContainerOptionsBuilder, StartContainerOptions};
+use bollard::errors::Error;
+use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, RestartContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptionsBuilder,
+};
+use chaos_reports::record::Moment;
 use chaos_scenarios::action::{Action, Replica};
+use chaos_scenarios::quantity::Span;
 
 use super::check::told_dead;
-use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
+use super::network::{networks_of, object_name};
+use super::site::Site;
+use super::{container, inside};
+use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
-/// The event of a start is waited for this long.
+/// The event of a start or of a death is waited for this long.
 const TOLD: Duration = Duration::from_millis(500);
 
-/// Carries out an action on the container `id`.
-pub(super) async fn apply(
-    daemon: &Daemon,
-    action: &Action,
-    id: &str,
-    recorder: &Recorder,
-) -> Result<(), DockerError> {
+/// Carries out an action.
+pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerError> {
     match action {
-        Action::Kill { replica, signal } => kill(daemon, replica, id, signal, recorder).await,
-        Action::Start { replica } => start(daemon, replica, id, recorder).await,
+        Action::Kill { replica, signal } => kill(site, replica, signal).await,
+        Action::Start { replica } => start(site, replica).await,
+        Action::Crash { replica } => crash(site, replica).await,
+        Action::Stop { replica, grace } => stop(site, replica, *grace).await,
+        Action::Restart { replica, grace } => restart(site, replica, *grace).await,
+        Action::Pause { replica } => freeze(site, replica, true).await,
+        Action::Unpause { replica } => freeze(site, replica, false).await,
+        Action::Disconnect { replica } => disconnect(site, replica).await,
+        Action::Connect { replica } => connect(site, replica).await,
     }
 }
 
 /// Returns once the process is known to be dead, which Docker's events tell about 0.1 s before the
 /// request returns: it goes on to release the network.
-async fn kill(
-    daemon: &Daemon,
-    replica: &Replica,
-    id: &str,
-    signal: &str,
-    recorder: &Recorder,
-) -> Result<(), DockerError> {
+async fn kill(site: &Site, replica: &Replica, signal: &str) -> Result<(), DockerError> {
     let options = KillContainerOptionsBuilder::default().signal(signal).build();
-    let (client, id) = (daemon.client.clone(), id.to_owned());
-    let asked = recorder.now();
+    let (client, id) = (site.daemon().client.clone(), site.held(replica)?.id);
+    let asked = site.recorder().now();
     // A task of its own: a request that is dropped half-way would be cancelled by the daemon.
     let request = tokio::spawn(async move { client.kill_container(&id, Some(options)).await });
-    let died = recorder.until(|record| {
-        let mut events = record.container_events.iter().rev();
-        events
-            .any(|told| told.action == "die" && told.replica == *replica && told.happened >= asked)
-            .then_some(())
-    });
     let result = tokio::select! {
-        () = died => return Ok(()),
+        () = died_since(site.recorder(), replica, asked) => return Ok(()),
         result = request => result,
     };
     let what = format!("killing {replica} with SIG{signal}");
@@ -59,18 +60,143 @@ async fn kill(
     }
 }
 
-/// Returns once the start was told, so that nobody takes the death before it for the present.
-async fn start(
-    daemon: &Daemon,
+/// Waits until the death of a replica is told.
+async fn died_since(recorder: &Recorder, replica: &Replica, asked: Moment) {
+    let died = recorder.until(|record| {
+        let mut events = record.container_events.iter().rev();
+        events
+            .any(|told| told.action == "die" && told.replica == *replica && told.happened >= asked)
+            .then_some(())
+    });
+    died.await;
+}
+
+/// Our program dies together with its victim, so its own end tells nothing, unless it failed.
+async fn crash(site: &Site, replica: &Replica) -> Result<(), DockerError> {
+    let asked = site.recorder().now();
+    let ran = match crash_as(site, replica, None).await {
+        Err(DockerError::Inside { exit_code, said, .. }) if exit_code == i64::from(FOREIGN) => {
+            crash_as(site, replica, Some(said)).await
+        }
+        other => other,
+    };
+    let died = died_since(site.recorder(), replica, asked);
+    match tokio::time::timeout(TOLD, died).await {
+        Ok(()) => Ok(()),
+        Err(_) => ran.map(|_| ()),
+    }
+}
+
+async fn crash_as(
+    site: &Site,
     replica: &Replica,
-    id: &str,
-    recorder: &Recorder,
-) -> Result<(), DockerError> {
+    user: Option<String>,
+) -> Result<String, DockerError> {
+    let mut task = inside::task(&site.maker.entry, &["crash"]);
+    task.user = user;
+    let id = site.held(replica)?.id;
+    inside::run(site.daemon(), replica, &id, task).await
+}
+
+/// Returns once the start was told, so that nobody takes the death before it for the present.
+async fn start(site: &Site, replica: &Replica) -> Result<(), DockerError> {
     // A container that runs already answers 304, which counts as success.
-    let started = daemon.client.start_container(id, None::<StartContainerOptions>).await;
+    let started = start_once(site, replica).await?;
+    let started = match started {
+        Err(error) if status(&error) == Some(404) => {
+            site.make_again(replica).await?;
+            start_once(site, replica).await?
+        }
+        other => other,
+    };
     started.map_err(|error| classify(format!("starting {replica}"), &error))?;
-    let told = recorder.until(|record| told_dead(replica, record).is_none().then_some(()));
+    let told = site.recorder().until(|record| told_dead(replica, record).is_none().then_some(()));
     // The event is an observation: without it, the start is none the less done.
     let _ = tokio::time::timeout(TOLD, told).await;
     Ok(())
+}
+
+async fn start_once(site: &Site, replica: &Replica) -> Result<Result<(), Error>, DockerError> {
+    let id = site.held(replica)?.id;
+    Ok(site.daemon().client.start_container(&id, None::<StartContainerOptions>).await)
+}
+
+async fn stop(site: &Site, replica: &Replica, grace: Span) -> Result<(), DockerError> {
+    let options = StopContainerOptionsBuilder::default().t(whole_seconds(grace)).build();
+    let id = site.held(replica)?.id;
+    let stopped = site.daemon().client.stop_container(&id, Some(options)).await;
+    stopped.map_err(|error| classify(format!("stopping {replica}"), &error))
+}
+
+async fn restart(site: &Site, replica: &Replica, grace: Span) -> Result<(), DockerError> {
+    let options = RestartContainerOptionsBuilder::default().t(whole_seconds(grace)).build();
+    let id = site.held(replica)?.id;
+    let restarted = site.daemon().client.restart_container(&id, Some(options)).await;
+    restarted.map_err(|error| classify(format!("restarting {replica}"), &error))
+}
+
+/// Docker takes whole seconds; a started one counts.
+fn whole_seconds(span: Span) -> i32 {
+    i32::try_from(span.duration().as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
+}
+
+/// Freezes a replica, or lets it go on. Docker refuses what is so already in words only, so its
+/// state is asked first; a replica that is gone or ended has nothing to go on with.
+async fn freeze(site: &Site, replica: &Replica, frozen: bool) -> Result<(), DockerError> {
+    let state = match site.inspect(replica).await {
+        Err(DockerError::UnknownReplica { .. }) if !frozen => return Ok(()),
+        inspected => inspected?.state.unwrap_or_default(),
+    };
+    if state.paused.unwrap_or(false) == frozen {
+        return Ok(());
+    }
+    let (client, id) = (&site.daemon().client, site.held(replica)?.id);
+    let (done, what) = if frozen {
+        (client.pause_container(&id).await, format!("pausing {replica}"))
+    } else {
+        (client.unpause_container(&id).await, format!("unpausing {replica}"))
+    };
+    done.map_err(|error| classify(what, &error))
+}
+
+async fn disconnect(site: &Site, replica: &Replica) -> Result<(), DockerError> {
+    let joined = joined(site, replica).await?;
+    for (network, _) in networks_of(site.component(replica)?) {
+        let name = object_name(&site.maker.context.run, network);
+        if !joined.contains(&name) {
+            continue;
+        }
+        let container = site.held(replica)?.id;
+        let request = NetworkDisconnectRequest { container, force: Some(true) };
+        let left = site.daemon().client.disconnect_network(&name, request).await;
+        left.map_err(|error| classify(format!("taking {replica} off {network}"), &error))?;
+    }
+    Ok(())
+}
+
+async fn connect(site: &Site, replica: &Replica) -> Result<(), DockerError> {
+    let joined = joined(site, replica).await?;
+    let component = site.component(replica)?;
+    for (network, aliases) in networks_of(component) {
+        let name = object_name(&site.maker.context.run, network);
+        if joined.contains(&name) {
+            continue;
+        }
+        let endpoint = container::endpoint(component, replica, aliases);
+        let container = site.held(replica)?.id;
+        let request = NetworkConnectRequest { container, endpoint_config: Some(endpoint) };
+        let back = site.daemon().client.connect_network(&name, request).await;
+        back.map_err(|error| classify(format!("joining {replica} to {network}"), &error))?;
+    }
+    Ok(())
+}
+
+/// The networks that a replica is on, by Docker's names.
+pub(super) async fn joined(
+    site: &Site,
+    replica: &Replica,
+) -> Result<BTreeSet<String>, DockerError> {
+    let settings = site.inspect(replica).await?.network_settings;
+    let networks = settings.and_then(|settings| settings.networks).unwrap_or_default();
+    Ok(networks.into_keys().collect())
 }

@@ -1,82 +1,57 @@
 //! Looks whether a fault is felt, or undone. Every look is short; whoever waits asks again.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
-use bollard::models::ContainerState;
+use bollard::models::{ContainerInspectResponse, ContainerState};
 use chaos_reports::record::Moment;
-use chaos_reports::record::run_record::RunRecord;
+use chaos_reports::record::run_record::{ContainerEvent, RunRecord};
 use chaos_scenarios::action::{Check, Replica};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
-use super::connection::Daemon;
-use super::error::{DockerError, classify, status};
-use super::provision::Held;
+use super::action::joined;
+use super::error::DockerError;
+use super::network::{networks_of, object_name};
+use super::reach;
+use super::site::Site;
 use crate::port::Proof;
 use crate::recorder::Recorder;
 
-/// Bound of one connection attempt.
-const CONNECT: Duration = Duration::from_millis(500);
-/// Docker's port proxy accepts first and looks for the container then: a connection that is not
-/// closed within this time has reached somebody.
-const CLOSED_AT_ONCE: Duration = Duration::from_millis(250);
-
-/// Looks once whether a check is true.
+/// Looks once whether a check is true. `since` is when the fault, or its undo, began.
 pub(super) async fn look(
-    daemon: &Daemon,
+    site: &Site,
     check: &Check,
-    held: &Held,
-    recorder: &Recorder,
+    since: Moment,
 ) -> Result<Option<Proof>, DockerError> {
+    let recorder = site.recorder();
     match check {
-        Check::Ended { replica } => ended(daemon, replica, &held.id, recorder).await,
-        Check::Running { replica } => {
-            let state = state(daemon, replica, &held.id).await?;
-            Ok(running(&state, recorder))
+        Check::Ended { replica } => ended(site, replica).await,
+        Check::Died { replica } => died(site, replica, since).await,
+        Check::Restarted { replica } => restarted(site, replica, since).await,
+        Check::Running { replica } => Ok(running(&site.inspect(replica).await?, recorder, replica)),
+        Check::Frozen { replica } => Ok(frozen(&site.inspect(replica).await?, recorder, replica)),
+        Check::Unreachable { replica } | Check::Silent { replica } => {
+            let ports = site.held(replica)?.ports;
+            if ports.is_empty() {
+                // What else is checked must do.
+                let evidence = format!("{replica} publishes no port that could be tried");
+                return Ok(Some(Proof { since: recorder.now(), evidence }));
+            }
+            Ok(match check {
+                Check::Silent { .. } => reach::silent(&ports, recorder).await,
+                _ => reach::unreachable(&ports, recorder).await,
+            })
         }
-        Check::Unreachable { .. } if !held.ports.is_empty() => {
-            Ok(unreachable(&held.ports, recorder).await)
-        }
-        Check::Unreachable { replica } => {
-            let proof = ended(daemon, replica, &held.id, recorder).await?;
-            Ok(proof.map(|proof| Proof {
-                evidence: "it publishes no port, and its main process has ended".to_owned(),
-                ..proof
-            }))
-        }
+        Check::Detached { replica } => attached(site, replica, false).await,
+        Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
-    }
-}
-
-async fn state(
-    daemon: &Daemon,
-    replica: &Replica,
-    id: &str,
-) -> Result<ContainerState, DockerError> {
-    match daemon.client.inspect_container(id, None).await {
-        Ok(inspected) => Ok(inspected.state.unwrap_or_default()),
-        Err(error) if status(&error) == Some(404) => {
-            Err(DockerError::UnknownReplica { replica: replica.clone() })
-        }
-        Err(error) => Err(classify(format!("inspecting {replica}"), &error)),
     }
 }
 
 /// The `die` event is told first: the daemon answers no question about the container before it has
 /// released its network.
-async fn ended(
-    daemon: &Daemon,
-    replica: &Replica,
-    id: &str,
-    recorder: &Recorder,
-) -> Result<Option<Proof>, DockerError> {
+async fn ended(site: &Site, replica: &Replica) -> Result<Option<Proof>, DockerError> {
+    let recorder = site.recorder();
     if let Some(proof) = recorder.read(|record| told_dead(replica, record)) {
         return Ok(Some(proof));
     }
-    let state = state(daemon, replica, id).await?;
+    let state = site.inspect(replica).await?.state.unwrap_or_default();
     if state.running.unwrap_or(false) {
         return Ok(None);
     }
@@ -86,24 +61,110 @@ async fn ended(
     Ok(finished.map(|since| Proof { since, evidence }))
 }
 
+/// Whether a replica ended after a moment, if only for an instant.
+async fn died(site: &Site, replica: &Replica, after: Moment) -> Result<Option<Proof>, DockerError> {
+    let Some(told) = told_since(site.recorder(), replica, "die", after) else { return Ok(None) };
+    let inspected = site.inspect(replica).await?;
+    let count = inspected.restart_count.unwrap_or(0);
+    let (since, code) = (told.happened, exit_code(&told));
+    let evidence = format!("die event{code}, restarted {count} times by its policy so far");
+    Ok(Some(Proof { since, evidence }))
+}
+
+async fn restarted(
+    site: &Site,
+    replica: &Replica,
+    after: Moment,
+) -> Result<Option<Proof>, DockerError> {
+    let Some(told) = told_since(site.recorder(), replica, "start", after) else { return Ok(None) };
+    let state = site.inspect(replica).await?.state.unwrap_or_default();
+    let started = state.started_at.as_deref().and_then(|text| moment(text, site.recorder()));
+    let evidence = format!("start event, its main process is now {}", state.pid.unwrap_or(0));
+    Ok(started.filter(|at| *at >= after).map(|_| Proof { since: told.happened, evidence }))
+}
+
+/// The first that was told of a replica after a moment.
+fn told_since(
+    recorder: &Recorder,
+    replica: &Replica,
+    action: &str,
+    after: Moment,
+) -> Option<ContainerEvent> {
+    recorder.read(|record| {
+        let events = record.container_events.iter().filter(|told| {
+            told.replica == *replica && told.action == action && told.happened >= after
+        });
+        events.min_by_key(|told| told.happened).cloned()
+    })
+}
+
 /// The proof of a replica's death, if that is the last that was told of it.
 pub(super) fn told_dead(replica: &Replica, record: &RunRecord) -> Option<Proof> {
     let events = record.container_events.iter().filter(|told| {
         told.replica == *replica && ["start", "die"].contains(&told.action.as_str())
     });
     let last = events.max_by_key(|told| told.happened).filter(|told| told.action == "die")?;
-    let code = last.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
-    Some(Proof { since: last.happened, evidence: format!("die event{code}") })
+    let evidence = format!("die event{}", exit_code(last));
+    Some(Proof { since: last.happened, evidence })
 }
 
-fn running(state: &ContainerState, recorder: &Recorder) -> Option<Proof> {
-    let is = |flag: Option<bool>| flag.unwrap_or(false);
-    if !is(state.running) || is(state.restarting) || is(state.paused) {
+fn exit_code(told: &ContainerEvent) -> String {
+    told.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"))
+}
+
+/// It runs since it was started, or since it goes on after a pause.
+fn running(
+    inspected: &ContainerInspectResponse,
+    recorder: &Recorder,
+    replica: &Replica,
+) -> Option<Proof> {
+    let state = inspected.state.as_ref()?;
+    if !state.running.unwrap_or(false) || is_halted(state) {
         return None;
     }
-    let since = state.started_at.as_deref().and_then(|text| moment(text, recorder))?;
+    let started = state.started_at.as_deref().and_then(|text| moment(text, recorder))?;
+    let goes_on = last_told(recorder, replica, "unpause");
+    let since = goes_on.map_or(started, |at| at.max(started));
     let pid = state.pid.unwrap_or(0);
     Some(Proof { since, evidence: format!("its main process runs as {pid}") })
+}
+
+fn is_halted(state: &ContainerState) -> bool {
+    state.restarting.unwrap_or(false) || state.paused.unwrap_or(false)
+}
+
+fn frozen(
+    inspected: &ContainerInspectResponse,
+    recorder: &Recorder,
+    replica: &Replica,
+) -> Option<Proof> {
+    let paused = inspected.state.as_ref()?.paused.unwrap_or(false);
+    let since = last_told(recorder, replica, "pause").unwrap_or_else(|| recorder.now());
+    paused.then(|| Proof { since, evidence: "its state is paused".to_owned() })
+}
+
+fn last_told(recorder: &Recorder, replica: &Replica, action: &str) -> Option<Moment> {
+    recorder.read(|record| {
+        let events = record.container_events.iter();
+        let told = events.filter(|told| told.replica == *replica && told.action == action);
+        told.map(|told| told.happened).max()
+    })
+}
+
+/// Whether a replica is on all its networks, or on none of them.
+async fn attached(
+    site: &Site,
+    replica: &Replica,
+    wanted: bool,
+) -> Result<Option<Proof>, DockerError> {
+    let joined = joined(site, replica).await?;
+    let networks = networks_of(site.component(replica)?);
+    let on = |name: &str| joined.contains(&object_name(&site.maker.context.run, name));
+    let as_wanted = networks.iter().all(|(name, _)| on(name) == wanted);
+    let names: Vec<&str> = networks.iter().map(|(name, _)| *name).collect();
+    let how = if wanted { "on" } else { "not on" };
+    let evidence = format!("it is {how} {}", names.join(", "));
+    Ok(as_wanted.then(|| Proof { since: site.recorder().now(), evidence }))
 }
 
 /// The moment of a time as Docker writes it; none for its year 1, which means never.
@@ -112,69 +173,9 @@ fn moment(text: &str, recorder: &Recorder) -> Option<Moment> {
     (micros > 0).then(|| recorder.moment_of_wall_clock(micros))
 }
 
-/// All published ports must be unreachable.
-async fn unreachable(ports: &BTreeMap<u16, u16>, recorder: &Recorder) -> Option<Proof> {
-    let mut evidence = Vec::new();
-    for (inside, outside) in ports {
-        let why = closed(*outside).await?;
-        evidence.push(format!("port {inside}: {why}"));
-    }
-    Some(Proof { since: recorder.now(), evidence: evidence.join(", ") })
-}
-
-/// Why nobody can be reached on a loopback port; none if somebody can, or may.
-async fn closed(port: u16) -> Option<String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut connection = match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-        Err(_) => return Some("connecting takes too long".to_owned()),
-        Ok(Err(error)) => return Some(words(error.kind())),
-        Ok(Ok(connection)) => connection,
-    };
-    let mut byte = [0];
-    match tokio::time::timeout(CLOSED_AT_ONCE, connection.read(&mut byte)).await {
-        Ok(Ok(0)) => Some("closed at once".to_owned()),
-        Ok(Err(error)) => Some(words(error.kind())),
-        Ok(Ok(_)) | Err(_) => None,
-    }
-}
-
-fn words(kind: ErrorKind) -> String {
-    match kind {
-        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
-
     use super::*;
-
-    #[tokio::test]
-    async fn a_server_that_waits_for_its_client_can_be_reached() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let server = tokio::spawn(async move {
-            let accepted = listener.accept().await.expect("a client");
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            drop(accepted);
-        });
-        assert_eq!(closed(port).await, None);
-        server.abort();
-    }
-
-    #[tokio::test]
-    async fn a_port_proxy_without_a_server_cannot_be_reached() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let proxy = tokio::spawn(async move { drop(listener.accept().await) });
-        let why = closed(port).await.expect("nobody is behind it");
-        assert!(["closed at once", "connection reset"].contains(&why.as_str()), "{why}");
-        proxy.await.expect("it ended");
-        assert_eq!(closed(port).await.as_deref(), Some("connection refused"));
-    }
 
     #[test]
     fn times_of_docker_are_read() {

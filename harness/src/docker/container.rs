@@ -12,6 +12,7 @@ use chaos_scenarios::action::Replica;
 use chaos_scenarios::target::{Component, interpolate};
 
 use super::error::DockerError;
+use super::inside;
 use super::label::{self, Labels};
 use super::network::{networks_of, object_name};
 
@@ -29,6 +30,8 @@ pub(super) struct RunContext {
     pub(super) variables: BTreeMap<String, String>,
     /// The CPUs that all containers share.
     pub(super) cpus: Option<String>,
+    /// Whether our own program must be there in every container.
+    pub(super) acts_inside: bool,
 }
 
 impl RunContext {
@@ -168,7 +171,7 @@ fn mounts(context: &RunContext, component: &Component) -> Vec<Mount> {
         read_only: Some(mount.read_only),
         ..Mount::default()
     };
-    component.mounts.iter().map(mount).collect()
+    component.mounts.iter().map(mount).chain(inside::mount(context, component)).collect()
 }
 
 fn ulimits(component: &Component) -> Vec<ResourcesUlimits> {

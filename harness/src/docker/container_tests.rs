@@ -45,6 +45,7 @@ fn context() -> RunContext {
         labels: Labels::from([(label::RUN.to_owned(), "r1".to_owned())]),
         variables: BTreeMap::from([("CHAOS_PASSWORD".to_owned(), "secret".to_owned())]),
         cpus: Some("1".to_owned()),
+        acts_inside: false,
     }
 }
 

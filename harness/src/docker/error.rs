@@ -144,6 +144,16 @@ pub enum DockerError {
         /// Why.
         reason: String,
     },
+    /// Our program failed inside a container.
+    #[error("acting inside {replica} failed with exit code {exit_code}: {said}")]
+    Inside {
+        /// Whose.
+        replica: Replica,
+        /// Of our program.
+        exit_code: i64,
+        /// Its words.
+        said: String,
+    },
     /// A container whose main process cannot be started.
     #[error("{replica} cannot be started: {reason}")]
     StartRefused {

@@ -10,12 +10,15 @@ mod event;
 mod find;
 mod free_port;
 pub mod image;
+mod inside;
 pub mod label;
 mod logs;
 mod network;
 mod object;
 mod provision;
+mod reach;
 mod runtime;
+mod site;
 mod start_order;
 mod usage;
 

@@ -18,7 +18,7 @@ use super::container::{self, RunContext};
 use super::error::{DockerError, classify, reason, status};
 use super::free_port::free_ports;
 use super::network::{self, networks_of, object_name};
-use super::{label, logs, start_order};
+use super::{inside, label, logs, start_order};
 use crate::recorder::Recorder;
 
 /// Containers made or started at the same time; the daemon works on few in parallel anyway.
@@ -43,6 +43,8 @@ pub(super) struct Provisioning {
     pub(super) recorder: Recorder,
     /// Reference as filled in → reference that cannot come to mean another image meanwhile.
     pub(super) images: BTreeMap<String, String>,
+    /// How our own program is started inside a container; empty if none needs it.
+    pub(super) entry: Vec<String>,
     /// Ports that were given out.
     pub(super) given: Mutex<BTreeSet<u16>>,
     /// Bounds the containers that are made or started at the same time; closed to make no more.
@@ -54,6 +56,9 @@ impl Provisioning {
     pub(super) async fn run(&self) -> Result<BTreeMap<Replica, Held>, DockerError> {
         let Self { daemon, context, target, .. } = self;
         network::create_all(daemon, target, &context.run, &context.labels).await?;
+        if context.acts_inside {
+            inside::fill(daemon, context, self.image(inside::IMAGE)).await?;
+        }
         let create = replicas(&target.components)
             .into_iter()
             .map(|(component, replica)| self.create_bounded(component, replica));
@@ -94,9 +99,24 @@ impl Provisioning {
     /// Creates a container with ports of its own.
     async fn create(&self, component: &Component, replica: &Replica) -> Result<Held, DockerError> {
         let outside = self.ports(component.ports.len())?;
-        let ports: BTreeMap<u16, u16> = component.ports.iter().copied().zip(outside).collect();
+        let ports = component.ports.iter().copied().zip(outside).collect();
+        self.create_with(component, replica, ports).await
+    }
+
+    /// The image that a reference meant when the run began.
+    fn image<'a>(&'a self, reference: &'a str) -> &'a str {
+        self.images.get(reference).map_or(reference, String::as_str)
+    }
+
+    /// Creates a container with given ports.
+    pub(super) async fn create_with(
+        &self,
+        component: &Component,
+        replica: &Replica,
+        ports: BTreeMap<u16, u16>,
+    ) -> Result<Held, DockerError> {
         let reference = self.context.fill(component, &component.image)?;
-        let image = self.images.get(&reference).unwrap_or(&reference);
+        let image = self.image(&reference);
         let body = container::body(&self.context, component, replica, image, &ports)?;
         let name = self.context.container_name(replica);
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
@@ -115,7 +135,7 @@ impl Provisioning {
         self.recorder.emit(Event::ContainerCreated {
             replica: replica.clone(),
             id: id.clone(),
-            image: image.clone(),
+            image: image.to_owned(),
             ports: ports.clone(),
         });
         Ok(Held { id, ports })

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chaos_reports::record::Moment;
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::Plan;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -20,8 +21,9 @@ use super::error::DockerError;
 use super::find::containers_of;
 use super::image::pinned;
 use super::object::{list_objects, remove_objects};
-use super::provision::{CONCURRENT, Held, Provisioning, unknown};
-use super::{action, check, event, label, logs, usage};
+use super::provision::{CONCURRENT, Held, Provisioning};
+use super::site::Site;
+use super::{action, check, event, inside, label, logs, usage};
 use crate::owner::Owner;
 use crate::port::{Deployment, Identity, PortError, Proof, Runtime};
 use crate::recorder::{Recorder, wall_clock};
@@ -45,13 +47,13 @@ pub struct DockerRuntime {
     standing: Mutex<Option<Arc<Standing>>>,
 }
 
-type Made = Result<BTreeMap<Replica, Held>, DockerError>;
+type Made = Result<Site, DockerError>;
 
 /// What stands.
 struct Standing {
     run: String,
-    recorder: Option<Recorder>,
-    containers: Mutex<BTreeMap<Replica, Held>>,
+    /// Its containers, once all are made by this process.
+    site: Mutex<Option<Arc<Site>>>,
     /// Closed when nothing more is to be made.
     concurrent: Arc<Semaphore>,
     /// Makes the containers. A task of its own, so that nothing is made unseen when whoever waits
@@ -72,16 +74,14 @@ impl DockerRuntime {
     pub async fn attach(&self, run: &str) -> Result<Deployment, DockerError> {
         let containers = containers_of(&self.daemon, run).await?;
         let ports = published(&containers);
-        let standing = self.stand(run, None);
-        *lock(&standing.containers) = containers;
+        self.stand(run);
         Ok(Deployment { ports, variables: BTreeMap::new() })
     }
 
-    fn stand(&self, run: &str, recorder: Option<Recorder>) -> Arc<Standing> {
+    fn stand(&self, run: &str) -> Arc<Standing> {
         let standing = Arc::new(Standing {
             run: run.to_owned(),
-            recorder,
-            containers: Mutex::default(),
+            site: Mutex::default(),
             concurrent: Arc::new(Semaphore::new(CONCURRENT)),
             provisioning: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
@@ -94,12 +94,8 @@ impl DockerRuntime {
         lock(&self.standing).clone().ok_or(DockerError::NothingProvisioned)
     }
 
-    /// The container of a replica, with the recorder of its run.
-    fn held(&self, replica: &Replica) -> Result<(Held, Recorder), DockerError> {
-        let standing = self.standing()?;
-        let held = lock(&standing.containers).get(replica).cloned();
-        let recorder = standing.recorder.clone().ok_or(DockerError::NothingProvisioned)?;
-        Ok((held.ok_or_else(|| unknown(replica))?, recorder))
+    fn site(&self) -> Result<Arc<Site>, DockerError> {
+        lock(&self.standing()?.site).clone().ok_or(DockerError::NothingProvisioned)
     }
 
     async fn provision_target(
@@ -108,7 +104,7 @@ impl DockerRuntime {
         identity: &Identity,
         recorder: &Recorder,
     ) -> Result<Deployment, DockerError> {
-        let standing = self.stand(&identity.run, Some(recorder.clone()));
+        let standing = self.stand(&identity.run);
         let since = wall_clock().saturating_mul(1000);
         let follow =
             event::follow(self.daemon.clone(), identity.run.clone(), since, recorder.clone());
@@ -119,26 +115,34 @@ impl DockerRuntime {
             labels: label::of_run(identity, &plan.target.name, &owner),
             variables: variables(plan)?,
             cpus: self.daemon.facts.target_cpus(),
+            acts_inside: plan.acts_inside(),
         };
         let variables = context.variables.clone();
         let images = pinned::images(&self.daemon, &context, &plan.target).await?;
+        let entry = match images.get(inside::IMAGE).filter(|_| context.acts_inside) {
+            Some(image) => inside::entry(&self.daemon, image).await?,
+            None => Vec::new(),
+        };
         let provisioning = Provisioning {
             daemon: self.daemon.clone(),
             context,
             target: plan.target.clone(),
             recorder: recorder.clone(),
             images,
+            entry,
             given: Mutex::new(BTreeSet::new()),
             concurrent: Arc::clone(&standing.concurrent),
         };
-        let task = tokio::spawn(async move { provisioning.run().await });
+        let task = tokio::spawn(async move {
+            let containers = provisioning.run().await?;
+            Ok(Site::new(provisioning, containers))
+        });
         *standing.provisioning.lock().await = Some(task);
-        let containers = standing.provisioned().await?;
-        let ports = published(&containers);
-        let sampled = containers.iter().map(|(replica, held)| (replica.clone(), held.id.clone()));
-        let sample = usage::sample(self.daemon.clone(), sampled.collect(), recorder.clone());
+        let site = Arc::new(standing.provisioned().await?);
+        let ports = published(&site.containers());
+        let sample = usage::sample(Arc::clone(&site));
         lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(sample)));
-        *lock(&standing.containers) = containers;
+        *lock(&standing.site) = Some(site);
         Ok(Deployment { ports, variables })
     }
 
@@ -178,6 +182,7 @@ impl DockerRuntime {
         }
         tokio::time::sleep(LAST_EVENTS).await;
         lock(&standing.tasks).clear();
+        lock(&standing.site).take();
         if left.is_empty() {
             *lock(&self.standing) = None;
         }
@@ -214,13 +219,11 @@ impl Runtime for DockerRuntime {
     }
 
     async fn apply(&self, action: &Action) -> Result<(), PortError> {
-        let (held, recorder) = self.held(action.replica())?;
-        Ok(action::apply(&self.daemon, action, &held.id, &recorder).await?)
+        Ok(action::apply(&*self.site()?, action).await?)
     }
 
-    async fn check(&self, check: &Check) -> Result<Option<Proof>, PortError> {
-        let (held, recorder) = self.held(subject(check))?;
-        Ok(check::look(&self.daemon, check, &held, &recorder).await?)
+    async fn check(&self, check: &Check, since: Moment) -> Result<Option<Proof>, PortError> {
+        Ok(check::look(&*self.site()?, check, since).await?)
     }
 
     async fn collect_logs(&self, folder: &Path) -> Result<(), PortError> {
@@ -229,15 +232,6 @@ impl Runtime for DockerRuntime {
 
     async fn dismantle(&self) -> Result<Vec<String>, PortError> {
         Ok(self.remove_all().await?)
-    }
-}
-
-fn subject(check: &Check) -> &Replica {
-    match check {
-        Check::Ended { replica }
-        | Check::Unreachable { replica }
-        | Check::Running { replica }
-        | Check::Ready { replica } => replica,
     }
 }
 

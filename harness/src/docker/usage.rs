@@ -1,6 +1,7 @@
 //! Samples what each container of a run uses: one request per container and period. Engines answer
 //! at the next tick of their own collector, up to a second later, so all are asked at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::ContainerStatsResponse;
@@ -11,7 +12,7 @@ use futures::stream::{self, StreamExt};
 use tokio::time::MissedTickBehavior;
 
 use super::connection::Daemon;
-use crate::recorder::Recorder;
+use super::site::Site;
 
 /// Time between two samples of a container.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -21,17 +22,17 @@ const CONCURRENT: usize = 32;
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// Records the usage of containers until aborted.
-pub(super) async fn sample(daemon: Daemon, containers: Vec<(Replica, String)>, recorder: Recorder) {
+pub(super) async fn sample(site: Arc<Site>) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        stream::iter(containers.clone())
-            .map(|(replica, id)| read(daemon.clone(), replica, id))
+        stream::iter(site.containers())
+            .map(|(replica, held)| read(site.daemon().clone(), replica, held.id))
             .buffer_unordered(CONCURRENT)
             .for_each(|event| async {
                 if let Some(event) = event {
-                    recorder.emit(event);
+                    site.recorder().emit(event);
                 }
             })
             .await;

@@ -82,8 +82,8 @@ impl Bench {
 
     /// Makes the images that the plans need, where they are missing.
     pub async fn make_images(&self, plans: &[Plan]) -> Result<(), Failure> {
-        let targets = plans.iter().filter(|plan| is_run(plan)).map(|plan| &plan.target);
-        let needed = docker::image::image_references(targets).map_err(Failure::environment)?;
+        let plans = plans.iter().filter(|plan| is_run(plan));
+        let needed = docker::image::needed_by(plans).map_err(Failure::environment)?;
         let making = images::make(&self.daemon, &needed, self.style);
         tokio::select! {
             made = making => made.map_err(Failure::environment),

@@ -1,12 +1,14 @@
 //! Disturb: each fault of the timeline is armed (its undo is on disk), injected, proved, healed and
 //! proved healed. Faults run side by side, so that they may overlap.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Event;
-use chaos_scenarios::action::{Action, Check};
-use chaos_scenarios::plan::{Need, PlannedFault};
+use chaos_reports::record::run_record::{FaultRecord, RunRecord};
+use chaos_scenarios::action::{Action, Check, Replica};
+use chaos_scenarios::plan::{After, Need, PlannedFault};
 use futures::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -37,24 +39,52 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     async fn play(&self, fault: &PlannedFault, start: Moment) -> Result<(), Halt> {
-        self.pass_until(start.plus(fault.at.micros())).await?;
-        self.inject(fault).await?;
-        self.prove_felt(fault).await?;
+        let begins = self.wait_for_turn(fault, start).await?;
+        let armed = self.inject(fault).await?;
+        self.prove_felt(fault, armed).await?;
         let Some(until) = fault.until else { return Ok(()) };
-        self.pass_until(start.plus(until.micros())).await?;
+        let length = until.micros().saturating_sub(fault.at.micros());
+        self.pass_until(begins.plus(length)).await?;
+        self.tell_meddling(fault);
+        let healing = self.recorder.now();
         self.heal(fault.id, &fault.injection.heal).await;
-        self.prove_healed(fault).await
+        self.prove_healed(fault, healing).await
     }
 
-    async fn inject(&self, fault: &PlannedFault) -> Result<(), Halt> {
+    /// Waits until a fault is due, and until the one that it waits for is over; returns when it
+    /// begins. How long the other one may take is bounded there.
+    async fn wait_for_turn(&self, fault: &PlannedFault, start: Moment) -> Result<Moment, Halt> {
+        let due = start.plus(fault.at.micros());
+        let begins = match fault.after {
+            None => due,
+            Some(After { fault: other, plus }) => {
+                let over = self.recorder.until(|record| over(record.faults.get(&other)?));
+                self.unless_halted(over).await?.plus(plus.micros()).max(due)
+            }
+        };
+        self.pass_until(begins).await?;
+        Ok(begins)
+    }
+
+    /// Returns when its undo was on disk.
+    async fn inject(&self, fault: &PlannedFault) -> Result<Moment, Halt> {
         self.meet_needs().await?;
         let heal = fault.injection.heal.clone();
         self.recorder.emit_durably(Event::FaultArmed { fault: fault.id, heal })?;
+        let armed = self.recorder.now();
         let actions = fault.injection.inject.iter();
         let done = join_all(actions.map(|action| self.ports.runtime.apply(action))).await;
         done.into_iter().collect::<Result<(), PortError>>()?;
         self.recorder.emit(Event::FaultInjected { fault: fault.id });
-        Ok(())
+        Ok(armed)
+    }
+
+    /// Tells what became of the victims meanwhile that this fault does not do: they may have been
+    /// restarted by their policy, killed by another fault, or removed by somebody.
+    fn tell_meddling(&self, fault: &PlannedFault) {
+        for text in self.recorder.read(|record| meddling(record, fault)) {
+            self.recorder.emit(Event::Note { text });
+        }
     }
 
     /// Waits, within a bound, for what the scenario needs to be the case; what is not met then
@@ -72,8 +102,9 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         Ok(())
     }
 
-    async fn prove_felt(&self, fault: &PlannedFault) -> Result<(), Halt> {
-        let proofs = self.unless_halted(self.all_true(&fault.injection.felt, FELT_LIMIT)).await?;
+    async fn prove_felt(&self, fault: &PlannedFault, since: Moment) -> Result<(), Halt> {
+        let felt = self.all_true(&fault.injection.felt, FELT_LIMIT, since);
+        let proofs = self.unless_halted(felt).await?;
         let event = match proofs {
             Ok(proofs) => Event::FaultFelt {
                 fault: fault.id,
@@ -86,12 +117,23 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         Ok(())
     }
 
-    /// Undoes a fault: every action is tried, and tried again, within a bound. Never cut short.
+    /// Undoes a fault: every action is tried, and tried again, within a bound; those on one replica
+    /// in their order. Never cut short.
     pub(super) async fn heal(&self, fault: u32, actions: &[Action]) {
         self.recorder.emit(Event::FaultHealing { fault });
         let deadline = Instant::now() + HEAL_LIMIT;
-        let undo = actions.iter().map(|action| self.undo(action, deadline));
-        for error in join_all(undo).await.into_iter().filter_map(Result::err) {
+        let mut replicas: BTreeMap<&Replica, Vec<&Action>> = BTreeMap::new();
+        for action in actions {
+            replicas.entry(action.replica()).or_default().push(action);
+        }
+        let undo = replicas.into_values().map(|actions| async move {
+            let mut failures = Vec::new();
+            for action in actions {
+                failures.extend(self.undo(action, deadline).await.err());
+            }
+            failures
+        });
+        for error in join_all(undo).await.into_iter().flatten() {
             self.recorder.emit(Event::HealFailed { fault, reason: error.to_string() });
         }
     }
@@ -106,24 +148,31 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         }
     }
 
-    async fn prove_healed(&self, fault: &PlannedFault) -> Result<(), Halt> {
+    async fn prove_healed(&self, fault: &PlannedFault, since: Moment) -> Result<(), Halt> {
         let checks = fault.injection.healed.iter().cloned();
         let (working, acting): (Vec<_>, Vec<_>) =
             checks.partition(|check| matches!(check, Check::Ready { .. }));
-        match self.unless_halted(self.all_true(&acting, HEAL_LIMIT)).await? {
+        match self.unless_halted(self.all_true(&acting, HEAL_LIMIT, since)).await? {
             Ok(proofs) => {
                 let limit = READY_AGAIN_LIMIT;
-                let ready = self.unless_halted(self.all_true(&working, limit)).await?;
-                self.tell_healed(fault.id, proofs, ready);
+                let ready = self.unless_halted(self.all_true(&working, limit, since)).await?;
+                self.tell_healed(fault.id, since, proofs, ready);
             }
             Err(reason) => self.recorder.emit(Event::HealFailed { fault: fault.id, reason }),
         }
         Ok(())
     }
 
-    fn tell_healed(&self, fault: u32, acting: Vec<Proof>, working: Result<Vec<Proof>, String>) {
-        let effective = latest(&acting).unwrap_or_else(|| self.recorder.now());
-        let ready = working.as_ref().ok().and_then(|proofs| latest(proofs));
+    /// What healed by itself before its time counts as healed when its undo began.
+    fn tell_healed(
+        &self,
+        fault: u32,
+        since: Moment,
+        acting: Vec<Proof>,
+        working: Result<Vec<Proof>, String>,
+    ) {
+        let effective = latest(&acting).unwrap_or_else(|| self.recorder.now()).max(since);
+        let ready = working.as_ref().ok().map(|proofs| latest(proofs).unwrap_or(effective));
         let mut evidence: Vec<String> = acting.into_iter().map(|proof| proof.evidence).collect();
         match working {
             Ok(proofs) => evidence.extend(proofs.into_iter().map(|proof| proof.evidence)),
@@ -133,20 +182,25 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     /// Waits until every check is true; what is missing, when the time is up.
-    async fn all_true(&self, checks: &[Check], limit: Duration) -> Result<Vec<Proof>, String> {
+    async fn all_true(
+        &self,
+        checks: &[Check],
+        limit: Duration,
+        since: Moment,
+    ) -> Result<Vec<Proof>, String> {
         try_join_all(checks.iter().map(|check| async move {
-            timeout(limit, self.becomes_true(check))
+            timeout(limit, self.becomes_true(check, since))
                 .await
                 .map_err(|_| format!("within {} s it was not seen that {check}", limit.as_secs()))
         }))
         .await
     }
 
-    async fn becomes_true(&self, check: &Check) -> Proof {
+    async fn becomes_true(&self, check: &Check, since: Moment) -> Proof {
         loop {
             let seen = match check {
                 Check::Ready { replica } => self.ready_again(&replica.component).await,
-                other => self.ports.runtime.check(other).await.ok().flatten(),
+                other => self.ports.runtime.check(other, since).await.ok().flatten(),
             };
             if let Some(proof) = seen {
                 return proof;
@@ -163,4 +217,37 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
 
 fn latest(proofs: &[Proof]) -> Option<Moment> {
     proofs.iter().map(|proof| proof.since).max()
+}
+
+/// When a fault was over: its components could work again, or nobody waits for that any more.
+fn over(fault: &FaultRecord) -> Option<Moment> {
+    let stays = fault.injected.is_some() && fault.owed.is_empty() && fault.healed.is_none();
+    let proved = fault.felt.is_some() || fault.not_felt.is_some();
+    let gave_up = fault.heal_failed.as_ref().and(fault.healing);
+    let stayed = fault.injected.filter(|_| stays && proved);
+    fault.ready.or(fault.healed).or(gave_up).or(stayed)
+}
+
+/// What was told of the victims of a fault, after it was felt, that the fault itself does not do.
+fn meddling(record: &RunRecord, fault: &PlannedFault) -> Vec<String> {
+    const TOLD: [&str; 4] = ["die", "start", "unpause", "destroy"];
+    let Some(felt) = record.faults.get(&fault.id).and_then(|known| known.felt) else {
+        return Vec::new();
+    };
+    let victims: Vec<&Replica> = fault.injection.inject.iter().map(Action::replica).collect();
+    let dies = |check: &Check| matches!(check, Check::Died { .. } | Check::Restarted { .. });
+    if fault.injection.felt.iter().any(dies) {
+        // It dies and is started: that is the fault.
+        return Vec::new();
+    }
+    let told = record.container_events.iter().filter(|told| {
+        told.happened > felt
+            && TOLD.contains(&told.action.as_str())
+            && victims.contains(&&told.replica)
+    });
+    let line = |told: &chaos_reports::record::run_record::ContainerEvent| {
+        let after = told.happened.seconds_since(felt);
+        format!("`{}` of {} {after:.3} s into `{}`", told.action, told.replica, fault.title)
+    };
+    told.map(line).collect()
 }

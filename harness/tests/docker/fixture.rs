@@ -19,7 +19,7 @@ pub(crate) const IMAGE: &str = "debian:trixie-slim";
 
 /// A server in plain perl, which the base image has: it greets and closes.
 /// Doubled dollar signs, because texts of a target may hold variables.
-const SERVER: &str = "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 8080, \
+pub(crate) const SERVER: &str = "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 8080, \
     Listen => 9, ReuseAddr => 1) or die; \
     while ($$c = $$s->accept) { print $$c \"hello\\n\"; close $$c }";
 

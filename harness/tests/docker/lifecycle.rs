@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use chaos_harness::port::{Proof, Runtime};
+use chaos_reports::record::Moment;
 use chaos_scenarios::action::{Action, Check};
 
 use crate::fixture::{Standing, client, objects, plan, replica, target};
@@ -12,10 +13,17 @@ use crate::fixture::{Standing, client, objects, plan, replica, target};
 /// A state is waited for at most this long.
 const LIMIT: Duration = Duration::from_secs(10);
 
-async fn wait_for(standing: &Standing, check: &Check) -> Proof {
+pub(crate) async fn wait_for(standing: &Standing, check: &Check) -> Proof {
+    wait_since(standing, check, Moment::default()).await
+}
+
+/// The same for what must have happened after a moment.
+pub(crate) async fn wait_since(standing: &Standing, check: &Check, since: Moment) -> Proof {
     let begun = Instant::now();
     loop {
-        if let Some(proof) = standing.runtime.check(check).await.expect("it can be looked at") {
+        if let Some(proof) =
+            standing.runtime.check(check, since).await.expect("it can be looked at")
+        {
             return proof;
         }
         assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {check}");
@@ -23,7 +31,7 @@ async fn wait_for(standing: &Standing, check: &Check) -> Proof {
     }
 }
 
-fn greeting(port: u16) -> std::io::Result<String> {
+pub(crate) fn greeting(port: u16) -> std::io::Result<String> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(1)))?;
     let mut text = String::new();
@@ -61,8 +69,14 @@ async fn a_run_is_labelled_reached_killed_started_and_removed() {
         assert!(begun.elapsed() < LIMIT, "web-1 never answers on {port}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(runtime.check(&Check::Unreachable { replica: web.clone() }).await, Ok(None));
-    assert_eq!(runtime.check(&Check::Ended { replica: web.clone() }).await, Ok(None));
+    assert_eq!(
+        runtime.check(&Check::Unreachable { replica: web.clone() }, Moment::default()).await,
+        Ok(None)
+    );
+    assert_eq!(
+        runtime.check(&Check::Ended { replica: web.clone() }, Moment::default()).await,
+        Ok(None)
+    );
 
     let times = kill_and_start(&standing, &web, port).await;
     eprintln!("{times}");
@@ -95,7 +109,10 @@ async fn kill_and_start(
     );
     assert!(ended.since >= asked, "{ended:?}");
     assert!(ended.evidence.contains("137"), "{ended:?}");
-    assert_eq!(runtime.check(&Check::Running { replica: web.clone() }).await, Ok(None));
+    assert_eq!(
+        runtime.check(&Check::Running { replica: web.clone() }, Moment::default()).await,
+        Ok(None)
+    );
     // Again: it does not run, which is what was wanted.
     runtime.apply(&kill).await.expect("a second kill is no failure");
 
@@ -105,7 +122,10 @@ async fn kill_and_start(
     runtime.apply(&start).await.expect("a second start is no failure");
     let running = wait_for(standing, &Check::Running { replica: web.clone() }).await;
     assert!(running.since >= asked, "{running:?}");
-    assert_eq!(runtime.check(&Check::Ended { replica: web.clone() }).await, Ok(None));
+    assert_eq!(
+        runtime.check(&Check::Ended { replica: web.clone() }, Moment::default()).await,
+        Ok(None)
+    );
     let begun = Instant::now();
     while greeting(port).ok().as_deref() != Some("hello\n") {
         assert!(begun.elapsed() < LIMIT, "web-1 does not answer again on {port}");

@@ -9,6 +9,7 @@
 )]
 
 mod cleaning;
+mod faults;
 mod fixture;
 mod images;
 mod lifecycle;

@@ -10,6 +10,7 @@ use chaos_harness::port::{
     Auditor, Deployment, Identity, Load, LoadGenerator, PortError, Proof, Runtime,
 };
 use chaos_harness::recorder::Recorder;
+use chaos_reports::record::Moment;
 use chaos_reports::record::event::Event;
 use chaos_reports::record::final_state::SourcedRow;
 use chaos_reports::record::window::{WINDOW_MICROS, Window};
@@ -44,7 +45,7 @@ impl World {
         !self.down.lock().unwrap().is_empty()
     }
 
-    fn tell(&self, replica: &Replica, action: &str) {
+    pub(crate) fn tell(&self, replica: &Replica, action: &str) {
         if let Some(recorder) = self.recorder.lock().unwrap().as_ref() {
             recorder.emit(Event::Container {
                 replica: replica.clone(),
@@ -85,27 +86,24 @@ impl Runtime for FakeRuntime {
         }
         self.0.applied.lock().unwrap().push(action.clone());
         match action {
-            Action::Kill { .. } if *self.0.immune.lock().unwrap() => {}
-            Action::Kill { replica, .. } => {
-                self.0.down.lock().unwrap().insert(replica.clone());
-                self.0.tell(replica, "die");
-            }
-            Action::Start { replica } => {
+            Action::Start { replica } | Action::Restart { replica, .. } => {
                 self.0.down.lock().unwrap().remove(replica);
                 self.0.tell(replica, "start");
+            }
+            Action::Kill { .. } if *self.0.immune.lock().unwrap() => {}
+            other => {
+                self.0.down.lock().unwrap().insert(other.replica().clone());
+                self.0.tell(other.replica(), "die");
             }
         }
         Ok(())
     }
 
-    async fn check(&self, check: &Check) -> Result<Option<Proof>, PortError> {
+    async fn check(&self, check: &Check, _since: Moment) -> Result<Option<Proof>, PortError> {
         let recorder = self.0.recorder.lock().unwrap().clone().expect("provisioned");
-        let (Check::Ended { replica }
-        | Check::Unreachable { replica }
-        | Check::Running { replica }
-        | Check::Ready { replica }) = check;
-        let down = self.0.down.lock().unwrap().contains(replica);
-        let wanted_down = matches!(check, Check::Ended { .. } | Check::Unreachable { .. });
+        let down = self.0.down.lock().unwrap().contains(check.replica());
+        let wanted_down =
+            !matches!(check, Check::Running { .. } | Check::Ready { .. } | Check::Restarted { .. });
         let proof = Proof { since: recorder.now(), evidence: check.to_string() };
         Ok((down == wanted_down).then_some(proof))
     }
@@ -157,7 +155,7 @@ async fn send(world: Arc<World>, class: String, recorder: Recorder) {
 }
 
 fn window(index: u64, class: &str, served: bool) -> Window {
-    let start = chaos_reports::record::Moment(index * WINDOW_MICROS);
+    let start = Moment(index * WINDOW_MICROS);
     let last = start.plus(WINDOW_MICROS - WINDOW_MICROS / u64::from(DUE_PER_WINDOW));
     Window {
         index,

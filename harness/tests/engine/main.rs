@@ -56,12 +56,17 @@ expect: {default: [recovery < 30s]}
 const RUN_SECONDS: u64 = 60;
 
 fn plan() -> Plan {
-    let source = scenario::decode("broker-down.yaml", SCENARIO).expect("a valid scenario");
+    plan_of(SCENARIO)
+}
+
+fn plan_of(scenario: &str) -> Plan {
+    let source = scenario::decode("broker-down.yaml", scenario).expect("a valid scenario");
     let target = target::decode("compose.yaml", "memory", COMPOSE).expect("a valid target");
     Plan::compile(&PlanRequest {
         source: &source,
         target: &target,
         workload: &workload::builtin("checkout").expect("it is built in"),
+        each: None,
         mode: "hardened",
         profile: Profile::Quick,
         seed: 1,
@@ -79,7 +84,14 @@ struct Ended {
 }
 
 async fn execute(world: World, stop: Stop, sink: Box<dyn Sink>) -> Ended {
-    let world = Arc::new(world);
+    execute_plan(plan(), world, stop, sink).await
+}
+
+async fn execute_plan(plan: Plan, world: World, stop: Stop, sink: Box<dyn Sink>) -> Ended {
+    execute_in(plan, Arc::new(world), stop, sink).await
+}
+
+async fn execute_in(plan: Plan, world: Arc<World>, stop: Stop, sink: Box<dyn Sink>) -> Ended {
     let folder = tempfile::tempdir().expect("a folder");
     let setting = Setting {
         identity: Identity {
@@ -97,7 +109,7 @@ async fn execute(world: World, stop: Stop, sink: Box<dyn Sink>) -> Ended {
         auditor: Arc::new(FakeAuditor(world.clone())),
     };
     let recorder = Recorder::new(sink);
-    let run = Run::new(plan(), setting, ports, recorder.clone(), stop);
+    let run = Run::new(plan, setting, ports, recorder.clone(), stop);
     let ending = run.execute().await;
     Ended { ending, record: recorder.read(Clone::clone), world }
 }
@@ -205,6 +217,49 @@ async fn what_could_not_be_removed_is_told_by_name() {
     let ended = to_the_end(World { residue: residue.clone().into(), ..World::default() }).await;
     assert_eq!(ended.record.residue, residue);
     assert!(matches!(&ended.ending, Ending::Error { message } if message.contains("volume x")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_pulse_counts_from_the_return_of_the_last() {
+    let text = SCENARIO.replace(" fault:", " pulse: {off: 2s, on: 3s, times: 3}, fault:");
+    let plan = plan_of(&text);
+    assert_eq!(plan.timeline.len(), 3);
+    let ended = execute_plan(plan, World::default(), Stop::default(), Box::new(Vec::new())).await;
+    assert_eq!(ended.ending, Ending::Complete);
+    assert_clean(&ended);
+    let faults: Vec<_> = ended.record.faults.values().collect();
+    for pair in faults.windows(2) {
+        let (ready, armed) = (pair[0].ready.expect("ready"), pair[1].armed.expect("armed"));
+        let pause = armed.seconds_since(ready);
+        assert!((3.0..3.1).contains(&pause), "{pause} s after it was ready again");
+        let lasted = pair[0].healing.expect("healed").seconds_since(pair[0].armed.expect("armed"));
+        assert!((2.0..2.1).contains(&lasted), "{lasted} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_do_to_a_victim_is_told() {
+    let world = Arc::new(World::default());
+    let meddler = Arc::clone(&world);
+    let told = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let recorder = meddler.recorder.lock().unwrap().clone();
+            let Some(recorder) = recorder else { continue };
+            let felt =
+                recorder.read(|record| record.faults.get(&1).is_some_and(|it| it.felt.is_some()));
+            if felt {
+                meddler.tell(&broker(), "destroy");
+                return;
+            }
+        }
+    });
+    let sink = Box::new(Vec::new());
+    let ended = execute_in(plan(), world, Stop::default(), sink).await;
+    told.await.expect("it meddled");
+    assert_clean(&ended);
+    let notes: Vec<&str> = ended.record.notes.iter().map(|note| note.1.as_str()).collect();
+    assert!(notes.iter().any(|note| note.starts_with("`destroy` of broker-1")), "{notes:?}");
 }
 
 /// A disk that takes so many bytes and no more.

@@ -65,6 +65,7 @@ fn fault() -> PlannedFault {
         title: "kill app".to_owned(),
         at: Span::ZERO,
         until: Some(Span::seconds(6)),
+        after: None,
         components: vec!["app".to_owned()],
         injection: Injection {
             inject: vec![Action::Kill { replica: replica.clone(), signal: "KILL".to_owned() }],

@@ -1,7 +1,7 @@
 //! What makes a measurement invalid: each rule looks for one reason why a run tells nothing. A run
 //! that tested nothing is inconclusive, never green.
 
-use chaos_scenarios::action::Action;
+use chaos_scenarios::action::Check;
 use chaos_scenarios::expectation::show;
 use chaos_scenarios::measure::{Measure, Unit};
 use chaos_scenarios::plan::{Need, PlannedFault};
@@ -105,11 +105,9 @@ fn lasted(record: &RunRecord, fault: &PlannedFault) -> Option<f64> {
 
 /// When a victim that was to stay down began to run.
 fn started(record: &RunRecord, fault: &PlannedFault, felt: Moment) -> Option<Moment> {
-    let victims = fault.injection.heal.iter().filter_map(|action| match action {
-        Action::Start { replica } => Some(replica),
-        Action::Kill { .. } => None,
-    });
-    let victims: Vec<_> = victims.collect();
+    let down = |check: &Check| matches!(check, Check::Ended { .. });
+    let victims = fault.injection.felt.iter().filter(|check| down(check));
+    let victims: Vec<_> = victims.map(Check::replica).collect();
     let starts = record.container_events.iter().filter(|event| {
         event.action == "start" && event.happened > felt && victims.contains(&&event.replica)
     });

@@ -4,16 +4,57 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Injection, Replica};
+use crate::action::Injection;
+use crate::quantity::Span;
 use crate::selector::Selector;
-use crate::text::Item;
+use crate::text::{Fields, Item};
 
+mod crash;
+mod disconnect;
 mod kill;
+mod pause;
+mod restart;
+mod rolling_restart;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod victims;
 
+pub use crash::Crash;
+pub use disconnect::Disconnect;
 pub use kill::Kill;
+pub use pause::Pause;
+pub use restart::Restart;
+pub use rolling_restart::RollingRestart;
+pub use stop::Stop;
+pub use victims::Victims;
 
-/// One line for each fault: keyword in files, type, what it does. The type offers `read`,
-/// `selector`, `title` and `injection`.
+/// The longest time that a process may take to end when it is asked to.
+const GRACE_LIMIT: Span = Span::seconds(60);
+
+/// What every kind of fault knows of itself.
+pub(crate) trait Kind: Sized {
+    /// Reads its settings; what is wrong is noted.
+    fn read(item: &Item<'_>) -> Option<Self>;
+
+    /// The replicas that it asks for.
+    fn selector(&self) -> &Selector;
+
+    /// One line for people.
+    fn title(&self, whom: &str) -> String;
+
+    /// What is done to the replicas, how it is proved, and how both are undone; or why it cannot
+    /// be done to them.
+    fn injection(&self, victims: &Victims<'_>) -> Result<Injection, String>;
+
+    /// For a fault that takes its replicas one by one: the time between one that is ready again
+    /// and the next.
+    fn gap(&self) -> Option<Span> {
+        None
+    }
+}
+
+/// One line for each fault: keyword in files, type, what it does.
 macro_rules! faults {
     ($($keyword:literal $kind:ident $says:literal;)*) => {
         /// What is done to components, with its settings.
@@ -50,9 +91,16 @@ macro_rules! faults {
                 match self { $(Self::$kind(fault) => fault.title(whom),)* }
             }
 
-            /// What is done to the replicas, how it is proved, and how both are undone.
-            pub fn injection(&self, replicas: &[Replica]) -> Injection {
-                match self { $(Self::$kind(fault) => fault.injection(replicas),)* }
+            /// What is done to the replicas, how it is proved, and how both are undone; or why it
+            /// cannot be done to them.
+            pub fn injection(&self, victims: &Victims<'_>) -> Result<Injection, String> {
+                match self { $(Self::$kind(fault) => fault.injection(victims),)* }
+            }
+
+            /// For a fault that takes its replicas one by one: the time between one that is ready
+            /// again and the next.
+            pub fn gap(&self) -> Option<Span> {
+                match self { $(Self::$kind(fault) => fault.gap(),)* }
             }
         }
     };
@@ -61,4 +109,28 @@ macro_rules! faults {
 faults! {
     "kill" Kill
         "ends the main process by a signal; healed by a start (no restart policy fires)";
+    "crash" Crash
+        "kills the main process from inside: its restart policy decides; started at the end if it does not";
+    "stop" Stop
+        "asks the main process to end, and kills it after a grace period; healed by a start";
+    "restart" Restart
+        "stops it gracefully and starts it at once";
+    "rolling-restart" RollingRestart
+        "restarts replica by replica, each once the one before it is ready";
+    "pause" Pause
+        "freezes all processes: connections are taken, nothing answers; healed by going on";
+    "disconnect" Disconnect
+        "takes it off its networks: its name is not known any more; healed by connecting it again";
+}
+
+/// Reads `grace`, the time that a process has to end; left out, the target file says it. The outer
+/// none is a mistake.
+#[expect(clippy::option_option, reason = "left out is not a mistake")]
+fn grace(fields: &mut Fields<'_>) -> Option<Option<Span>> {
+    let Some(item) = fields.optional("grace") else { return Some(None) };
+    let grace: Span = item.parse("a span of time, such as `5s`")?;
+    if grace <= GRACE_LIMIT {
+        return Some(Some(grace));
+    }
+    item.wrong(format!("{grace} is too long: a process ends within {GRACE_LIMIT}"), None)
 }

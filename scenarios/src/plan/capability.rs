@@ -12,7 +12,7 @@ use crate::action::{Action, Injection};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
-    /// Containers can be signalled, stopped and started.
+    /// Containers can be signalled, stopped, started, paused and taken off networks.
     ContainerControl,
 }
 
@@ -27,7 +27,15 @@ impl fmt::Display for Capability {
 /// What an action needs of the machine.
 pub fn needed_by(action: &Action) -> Capability {
     match action {
-        Action::Kill { .. } | Action::Start { .. } => Capability::ContainerControl,
+        Action::Kill { .. }
+        | Action::Start { .. }
+        | Action::Crash { .. }
+        | Action::Stop { .. }
+        | Action::Restart { .. }
+        | Action::Pause { .. }
+        | Action::Unpause { .. }
+        | Action::Disconnect { .. }
+        | Action::Connect { .. } => Capability::ContainerControl,
     }
 }
 

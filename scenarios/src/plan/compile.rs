@@ -4,7 +4,7 @@
 use super::capability::Capabilities;
 use super::profile::Profile;
 use super::timeline::{self, Timeline};
-use super::{LoadPlan, Phases, Plan, RunKind};
+use super::{LoadPlan, Phases, Plan, PlannedFault, RunKind};
 use crate::expectation::{Expectation, Scope};
 use crate::measure::{Fate, Measure, Unit};
 use crate::quantity::{Rate, Span};
@@ -51,6 +51,8 @@ pub struct PlanRequest<'a> {
     pub target: &'a Target,
     /// What its users do.
     pub workload: &'a Workload,
+    /// For a scenario with `for-each`: the component that the run is about.
+    pub each: Option<&'a str>,
     /// Mode of the target.
     pub mode: &'a str,
     /// Lengths of the phases.
@@ -107,11 +109,11 @@ impl Plan {
             timeline::resolve(request, &mut diagnostics);
         diagnostics.into_result(()).map_err(CompileError::Scenario)?;
 
-        let test = test_length(request);
+        let test = test_length(request, &faults);
         let expect = expectations(request, test + RECOVERY_LIMIT);
         Ok(Self {
-            scenario: scenario.name.clone(),
-            title: scenario.title.clone(),
+            scenario: about(request, &scenario.name, "."),
+            title: about(request, &scenario.title, ": "),
             target: request.target.clone(),
             mode: request.mode.to_owned(),
             safeguards_off: request.overrides.safeguards_off.clone(),
@@ -185,13 +187,19 @@ fn check_classes(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// A name or title, and the component that the run is about.
+fn about(request: &PlanRequest<'_>, text: &str, between: &str) -> String {
+    request.each.map_or_else(|| text.to_owned(), |each| format!("{text}{between}{each}"))
+}
+
 /// At least the profile's fault, at least until the last fault ends and the last stage begins; the
-/// same for every target, also for one to which the scenario does not apply.
-fn test_length(request: &PlanRequest<'_>) -> Span {
-    let scenario = &request.source.scenario;
-    let ends = scenario.method.iter().map(|step| step.at + step.length.under(request.profile));
-    let stages = scenario.load.stages.iter().map(|stage| stage.at);
-    ends.chain(stages).fold(request.profile.lengths().fault, Span::max)
+/// same for every target, also for one to which the scenario does not apply, unless its replicas
+/// are taken one by one.
+fn test_length(request: &PlanRequest<'_>, faults: &[PlannedFault]) -> Span {
+    let stages = request.source.scenario.load.stages.iter().map(|stage| stage.at);
+    let ends = faults.iter().map(|fault| fault.until.unwrap_or(fault.at));
+    let least = request.profile.lengths().fault.max(timeline::nominal_end(request));
+    stages.chain(ends).fold(least, Span::max)
 }
 
 fn phases(request: &PlanRequest<'_>, test: Span, expect: &[Expectation]) -> Phases {

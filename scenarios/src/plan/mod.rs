@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 pub mod capability;
 pub mod compile;
+mod conflict;
 pub mod control;
+mod draft;
 pub mod profile;
 mod render;
 mod timeline;
@@ -14,7 +16,7 @@ pub use compile::{CompileError, Overrides, PlanRequest};
 pub use control::control_of;
 pub use render::render;
 
-use crate::action::Injection;
+use crate::action::{Action, Injection};
 use crate::expectation::Expectation;
 use crate::quantity::Span;
 use crate::target::Target;
@@ -67,10 +69,22 @@ pub struct PlannedFault {
     pub at: Span,
     /// Offset of its end; none for a fault that stays.
     pub until: Option<Span>,
+    /// For a fault that waits for another one: both times count from there, if that is later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// The components it acts on.
     pub components: Vec<String>,
     /// What is done, proved and undone.
     pub injection: Injection,
+}
+
+/// The fault that another one waits for, until it is undone and its components are ready again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Its number in the plan, which is lower.
+    pub fault: u32,
+    /// Time after that.
+    pub plus: Span,
 }
 
 /// What must be the case when a fault is injected, so that the run tests what it is meant to.
@@ -135,7 +149,17 @@ pub struct Plan {
     pub host_lacks: Option<String>,
 }
 
+impl Plan {
+    /// Whether a fault is done by a program of ours inside a container.
+    pub fn acts_inside(&self) -> bool {
+        let actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);
+        actions.into_iter().any(Action::acts_inside)
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing_tests;

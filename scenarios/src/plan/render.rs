@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Plan, PlannedFault, RunKind};
+use super::{After, Plan, PlannedFault, RunKind};
 use crate::expectation::Expectation;
 use crate::quantity::Span;
 
@@ -92,8 +92,10 @@ fn write_timeline(text: &mut String, plan: &Plan) -> std::fmt::Result {
     if plan.timeline.is_empty() {
         return writeln!(text, "    nothing is injected");
     }
+    let several = plan.timeline.len() > 1;
     for fault in &plan.timeline {
-        write_fault(text, fault)?;
+        let number = if several { format!("#{} ", fault.id) } else { String::new() };
+        write_fault(text, &number, fault)?;
     }
     for need in &plan.needs {
         match need {
@@ -105,10 +107,13 @@ fn write_timeline(text: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_fault(text: &mut String, fault: &PlannedFault) -> std::fmt::Result {
+fn write_fault(text: &mut String, number: &str, fault: &PlannedFault) -> std::fmt::Result {
     let seconds = |span: Span| format!("{:8.3}", span.as_seconds());
     let injection = &fault.injection;
-    writeln!(text, "    {}  {}", seconds(fault.at), fault.title)?;
+    writeln!(text, "    {}  {number}{}", seconds(fault.at), fault.title)?;
+    if let Some(After { fault, plus }) = fault.after {
+        writeln!(text, "              once  #{fault} is over and ready again, and {plus} later")?;
+    }
     for action in &injection.inject {
         writeln!(text, "              do    {action}")?;
     }
@@ -118,7 +123,7 @@ fn write_fault(text: &mut String, fault: &PlannedFault) -> std::fmt::Result {
     let Some(until) = fault.until else {
         return writeln!(text, "              it stays");
     };
-    writeln!(text, "    {}  end of {}", seconds(until), fault.name)?;
+    writeln!(text, "    {}  {number}end of {}", seconds(until), fault.name)?;
     for action in &injection.heal {
         writeln!(text, "              undo  {action}")?;
     }

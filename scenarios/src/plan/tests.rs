@@ -11,7 +11,7 @@ use crate::scenario::{self, ScenarioFile};
 use crate::target::Target;
 
 /// A scenario file with this method, and whatever else.
-fn file(rest: &str) -> ScenarioFile {
+pub(super) fn file(rest: &str) -> ScenarioFile {
     let text = format!("version: 1\ntitle: A test\n{rest}");
     scenario::decode("test.yaml", &text).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
@@ -41,6 +41,7 @@ fn compile_as(asked: &Asked, source: &ScenarioFile, target: &Target) -> Result<P
         source,
         target,
         workload: &workload(),
+        each: source.scenario.for_each.map(|_| "proxy"),
         mode: asked.mode,
         profile: asked.profile,
         seed: asked.seed,
@@ -50,17 +51,17 @@ fn compile_as(asked: &Asked, source: &ScenarioFile, target: &Target) -> Result<P
     })
 }
 
-fn compile(source: &ScenarioFile, target: &Target) -> Result<Plan, CompileError> {
+pub(super) fn compile(source: &ScenarioFile, target: &Target) -> Result<Plan, CompileError> {
     compile_as(&Asked::default(), source, target)
 }
 
 /// What is wrong with a method on the monolith.
-fn refused(rest: &str) -> String {
+pub(super) fn refused(rest: &str) -> String {
     compile(&file(rest), &monolith()).expect_err("a scenario that does not fit").to_string()
 }
 
 /// The timeline in one line per fault.
-fn timeline(plan: &Plan) -> String {
+pub(super) fn timeline(plan: &Plan) -> String {
     let line = |fault: &super::PlannedFault| {
         let until = fault.until.map_or("ever".to_owned(), |until| until.to_string());
         format!("{} {}-{until} {}\n", fault.id, fault.at, fault.title)
@@ -154,7 +155,7 @@ fn what_cannot_be_is_found_before_it_starts() {
             "  - {at: 5s, for: 5s, fault: {kill: {role: app}}}\n",
             "  - {at: 9s, for: 5s, fault: {kill: {name: app-2}}}\n",
         )),
-        @"test.yaml:5:5: this fault acts on app-2 while step 1 of the method still does"
+        @"test.yaml:5:5: this fault acts on app-2 while step 1 of the method still does, and both change whether it runs (let one end before the other begins, or choose other replicas)"
     );
     assert_snapshot!(
         refused("expect:\n  default: [availability.acepted > 1%, availability.orders > 1%]\n"), @r"

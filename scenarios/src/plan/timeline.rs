@@ -1,11 +1,12 @@
 //! The faults of a scenario on the components of a target: resolved, drawn from the seed, sorted,
 //! and checked against each other.
 
-use super::PlannedFault;
 use super::compile::PlanRequest;
+use super::draft::{self, Draft, Start};
+use super::{After, PlannedFault, conflict};
 use crate::action::Replica;
 use crate::quantity::Span;
-use crate::scenario::{OnMissing, Step, TIMELINE_LIMIT};
+use crate::scenario::{Begin, OnMissing, Step, TIMELINE_LIMIT};
 use crate::selector::{By, Selector};
 use crate::target::Target;
 use crate::text::Diagnostics;
@@ -21,35 +22,29 @@ pub(super) struct Timeline {
     pub(super) host_lacks: Option<String>,
 }
 
-/// A fault with its replicas, and the step that it comes from.
-struct Resolved {
-    step: usize,
-    replicas: Vec<Replica>,
-    fault: PlannedFault,
-}
-
 /// Resolves every step. Mistakes go into `diagnostics`.
 pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) -> Timeline {
     let mut timeline = Timeline::default();
-    let mut resolved: Vec<Resolved> = Vec::new();
+    let mut drafts: Vec<Draft> = Vec::new();
     for (index, step) in request.source.scenario.method.iter().enumerate() {
-        let selector = step.analogue.get(&request.target.name);
-        let stream = format!("selector/{index}");
-        let chosen = selector.unwrap_or(step.fault.selector());
-        let replicas = chosen.resolve(request.target, request.seed, &stream);
-        if !replicas.is_empty() {
-            let fault = planned(request, step, selector, &replicas);
-            check_end(request, index, &fault, diagnostics);
-            resolved.push(Resolved { step: index, replicas, fault });
-        } else if step.on_missing == OnMissing::NotApplicable {
-            timeline.not_applicable.get_or_insert(missing(request.target, chosen));
-        } else {
-            note_missing(request, index, chosen, diagnostics);
+        let made = victims(request, index).and_then(|replicas| {
+            draft::drafts(request, index, &replicas, start(step, &drafts), drafts.len())
+                .map_err(|reason| Unfit { field: None, reason, help: None })
+        });
+        match made {
+            Ok(made) => {
+                check_end(request, index, &made, diagnostics);
+                drafts.extend(made);
+            }
+            Err(unfit) if step.on_missing == OnMissing::NotApplicable => {
+                timeline.not_applicable.get_or_insert(unfit.reason);
+            }
+            Err(unfit) => note(request, index, unfit, diagnostics),
         }
     }
-    check_overlaps(request, &resolved, diagnostics);
+    conflict::check(request, &drafts, diagnostics);
     if timeline.not_applicable.is_none() {
-        timeline.faults = sorted(resolved);
+        timeline.faults = sorted(drafts);
         let injections = timeline.faults.iter().map(|fault| &fault.injection);
         timeline.host_lacks =
             injections.into_iter().find_map(|injection| request.capabilities.refuse(injection));
@@ -57,67 +52,50 @@ pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) 
     timeline
 }
 
-fn planned(
-    request: &PlanRequest<'_>,
-    step: &Step,
-    analogue: Option<&Selector>,
-    replicas: &[Replica],
-) -> PlannedFault {
-    let injection = step.fault.injection(replicas);
-    let mut title = step.fault.title(&named(request.target, replicas));
-    if analogue.is_some() {
-        title = format!("{title} (the analogue of {} here)", step.fault.selector());
+/// The end of the last step if nothing takes time but the faults: the same for every target.
+pub(super) fn nominal_end(request: &PlanRequest<'_>) -> Span {
+    let mut ends: Vec<Span> = Vec::new();
+    for step in &request.source.scenario.method {
+        let begin = match step.begin {
+            Begin::At(at) => at,
+            Begin::After { step, plus } => ends[step] + plus,
+        };
+        ends.push(begin + step.span(request.profile));
     }
-    let mut components: Vec<String> =
-        replicas.iter().map(|replica| replica.component.clone()).collect();
-    components.dedup();
-    PlannedFault {
-        id: 0,
-        name: step.fault.keyword().to_owned(),
-        title,
-        at: step.at,
-        until: (!injection.heal.is_empty()).then(|| step.at + step.length.under(request.profile)),
-        components,
-        injection,
-    }
+    ends.into_iter().max().unwrap_or(Span::ZERO)
 }
 
-/// The replicas in a few words: `rabbitmq`, `app ×2`, `app-1`.
-fn named(target: &Target, replicas: &[Replica]) -> String {
-    let mut names = Vec::new();
-    for component in &target.components {
-        let of: Vec<_> = replicas.iter().filter(|it| it.component == component.name).collect();
-        let all = of.len() == component.replicas as usize;
-        match of.len() {
-            0 => {}
-            1 if all => names.push(component.name.clone()),
-            count if all => names.push(format!("{} ×{count}", component.name)),
-            _ => names.extend(of.iter().map(ToString::to_string)),
+/// When a step begins. The last draft of an earlier step stands for all of it.
+fn start(step: &Step, drafts: &[Draft]) -> Start {
+    match step.begin {
+        Begin::At(at) => Start { at, after: None },
+        Begin::After { step, plus } => {
+            let earlier = drafts.iter().rposition(|draft| draft.step == step);
+            let end = earlier.map_or(Span::ZERO, |index| drafts[index].end());
+            Start { at: end + plus, after: earlier.map(|index| (index, plus)) }
         }
     }
-    names.join(", ")
 }
 
-fn missing(target: &Target, selector: &Selector) -> String {
-    match &selector.by {
-        By::Role(role) => format!("{} has no component with the role `{role}`", target.name),
-        By::Name(name) => format!("{} has no component called `{name}`", target.name),
+/// Why a step does not fit the target, and what to do.
+struct Unfit {
+    /// The key of the selector that finds nothing.
+    field: Option<&'static str>,
+    reason: String,
+    help: Option<String>,
+}
+
+/// The replicas that a step acts on.
+fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfit> {
+    let step = &request.source.scenario.method[index];
+    let analogue = step.analogue.get(&request.target.name);
+    let chosen = analogue.unwrap_or(step.fault.selector());
+    let stream = format!("selector/{index}");
+    let replicas = chosen.resolve(request.target, request.each, request.seed, &stream);
+    if !replicas.is_empty() {
+        return Ok(replicas);
     }
-}
-
-fn note_missing(
-    request: &PlanRequest<'_>,
-    step: usize,
-    selector: &Selector,
-    diagnostics: &mut Diagnostics,
-) {
-    let fault = &request.source.scenario.method[step].fault;
-    let field = if matches!(selector.by, By::Role(_)) { "role" } else { "name" };
-    let path = if request.source.scenario.method[step].analogue.contains_key(&request.target.name) {
-        format!("method[{step}].analogue.{}.{field}", request.target.name)
-    } else {
-        format!("method[{step}].fault.{}.{field}", fault.keyword())
-    };
+    let field = if matches!(chosen.by, By::Name(_)) { "name" } else { "role" };
     let components = request.target.components.iter();
     let known: Vec<String> =
         components.map(|component| format!("{} ({})", component.name, component.role)).collect();
@@ -126,49 +104,66 @@ fn note_missing(
         known.join(", "),
         request.target.name
     );
+    let reason = missing(request.target, chosen);
+    Err(Unfit { field: Some(field), reason, help: Some(help) })
+}
+
+fn missing(target: &Target, selector: &Selector) -> String {
+    let name = &target.name;
+    match &selector.by {
+        By::Role(role) => format!("{name} has no component with the role `{role}`"),
+        By::Name(wanted) => format!("{name} has no component called `{wanted}`"),
+        By::Every => format!("{name} has no component"),
+        By::Each => format!("no component of {name} was chosen for this run"),
+    }
+}
+
+fn note(request: &PlanRequest<'_>, step: usize, unfit: Unfit, diagnostics: &mut Diagnostics) {
+    let asked = &request.source.scenario.method[step];
+    let target = &request.target.name;
+    let path = if asked.analogue.contains_key(target) {
+        format!("method[{step}].analogue.{target}")
+    } else {
+        format!("method[{step}].fault.{}", asked.fault.keyword())
+    };
+    let path = unfit.field.map_or(path.clone(), |field| format!("{path}.{field}"));
     let place = request.source.positions.place(&path);
-    diagnostics.add(place, missing(request.target, selector)).help = Some(help);
+    diagnostics.add(place, unfit.reason).help = unfit.help;
 }
 
 fn check_end(
     request: &PlanRequest<'_>,
     step: usize,
-    fault: &PlannedFault,
+    drafts: &[Draft],
     diagnostics: &mut Diagnostics,
 ) {
-    let end = fault.until.unwrap_or(fault.at);
+    let end = drafts.iter().map(Draft::end).max().unwrap_or(Span::ZERO);
     if end > TIMELINE_LIMIT {
-        let place = request.source.positions.place(&format!("method[{step}].for"));
+        let asked = request.source.scenario.method[step].pulse;
+        let key = if asked.is_some() { "pulse" } else { "for" };
+        let place = request.source.positions.place(&format!("method[{step}].{key}"));
         let message = format!("this fault ends at {end}; a timeline ends within {TIMELINE_LIMIT}");
         diagnostics.add(place, message);
     }
 }
 
-/// Two faults on one replica at a time would undo each other.
-fn check_overlaps(request: &PlanRequest<'_>, resolved: &[Resolved], diagnostics: &mut Diagnostics) {
-    let end = |fault: &PlannedFault| fault.until.map_or(u64::MAX, Span::micros);
-    for (index, later) in resolved.iter().enumerate() {
-        for earlier in &resolved[..index] {
-            let apart = end(&earlier.fault) <= later.fault.at.micros()
-                || end(&later.fault) <= earlier.fault.at.micros();
-            let shared = later.replicas.iter().find(|it| earlier.replicas.contains(it));
-            if let (false, Some(replica)) = (apart, shared) {
-                let place = request.source.positions.place(&format!("method[{}]", later.step));
-                let message = format!(
-                    "this fault acts on {replica} while step {} of the method still does",
-                    earlier.step + 1
-                );
-                diagnostics.add(place, message);
-            }
-        }
-    }
-}
-
-fn sorted(resolved: Vec<Resolved>) -> Vec<PlannedFault> {
-    let mut faults: Vec<PlannedFault> = resolved.into_iter().map(|it| it.fault).collect();
-    faults.sort_by_key(|fault| fault.at);
-    for (id, fault) in (1..).zip(&mut faults) {
-        fault.id = id;
-    }
+/// Numbers the drafts by their time.
+fn sorted(drafts: Vec<Draft>) -> Vec<PlannedFault> {
+    let mut order: Vec<usize> = (0..drafts.len()).collect();
+    order.sort_by_key(|index| drafts[*index].fault.at);
+    let number = |index: usize| {
+        let place = order.iter().position(|it| *it == index).unwrap_or_default();
+        u32::try_from(place + 1).unwrap_or(u32::MAX)
+    };
+    let mut faults: Vec<PlannedFault> = drafts
+        .into_iter()
+        .enumerate()
+        .map(|(index, draft)| PlannedFault {
+            id: number(index),
+            after: draft.after.map(|(earlier, plus)| After { fault: number(earlier), plus }),
+            ..draft.fault
+        })
+        .collect();
+    faults.sort_by_key(|fault| fault.id);
     faults
 }

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    DEFAULT_MODE, Hypothesis, Length, Load, OnMissing, RateChange, Scenario, ScenarioFile, Step,
-    TIMELINE_LIMIT,
+    DEFAULT_MODE, ForEach, Hypothesis, Load, RateChange, Scenario, ScenarioFile, TIMELINE_LIMIT,
+    method,
 };
 use crate::claim;
 use crate::expectation::Expectation;
-use crate::fault::Fault;
 use crate::measure::Known;
 use crate::plan::Need;
-use crate::plan::profile::Profile;
 use crate::quantity::{Rate, Span};
-use crate::selector::Selector;
 use crate::text::{self, Diagnostics, Fields, Item};
 use crate::workload::Arrival;
 
@@ -35,7 +32,9 @@ fn scenario(name: &str, root: &Item<'_>) -> Option<Scenario> {
     let claims = fields.list("claims", claim);
     let tags = fields.list("tags", tag);
     let hypothesis = fields.optional("steady-state-hypothesis").map(|item| hypothesis(&item));
-    let method = fields.list("method", step);
+    let for_each = fields.optional("for-each");
+    let for_each = for_each.and_then(|item| item.one_of("part of a target", &FOR_EACH));
+    let method = method::read(&mut fields, for_each);
     let expect = fields.optional("expect").and_then(|item| expect(&item)).unwrap_or_default();
     let stop_conditions = fields.list("stop-conditions", |item| probe(item, "a stop condition"));
     let load = fields.optional("load").and_then(|item| load(&item)).unwrap_or_default();
@@ -52,9 +51,11 @@ fn scenario(name: &str, root: &Item<'_>) -> Option<Scenario> {
         stop_conditions,
         load,
         needs: needs.into_iter().collect(),
+        for_each,
     })
 }
 
+const FOR_EACH: [(&str, ForEach); 1] = [("component", ForEach::Component)];
 const NEEDS: [(&str, Need); 1] = [("in-flight", Need::InFlight)];
 
 /// A version that is not ours is noted; the rest is read all the same.
@@ -125,31 +126,8 @@ fn probe(item: &Item<'_>, what: &str) -> Option<Expectation> {
     item.wrong(message, Some("move it to `expect`".to_owned()))
 }
 
-fn step(item: &Item<'_>) -> Option<Step> {
-    const ON_MISSING: [(&str, OnMissing); 2] =
-        [("error", OnMissing::Error), ("not-applicable", OnMissing::NotApplicable)];
-    let mut fields = item.fields()?;
-    let at = fields.optional("at").map_or(Some(Span::ZERO), |item| span(&item));
-    let length = fields.optional("for").map_or(Some(Length::OfProfile), |item| length(&item));
-    let fault = fields.required("fault").and_then(|item| Fault::read(&item));
-    let on_missing = fields.optional("on-missing").map_or(Some(OnMissing::Error), |item| {
-        item.one_of("answer to a missing role", &ON_MISSING)
-    });
-    let analogue = fields
-        .optional("analogue")
-        .map_or(Some(BTreeMap::new()), |item| item.map(|_, item| Selector::read(item)));
-    fields.finish();
-    Some(Step {
-        at: at?,
-        length: length?,
-        fault: fault?,
-        on_missing: on_missing?,
-        analogue: analogue?,
-    })
-}
-
 /// A span that fits into a timeline.
-fn span(item: &Item<'_>) -> Option<Span> {
+pub(super) fn span(item: &Item<'_>) -> Option<Span> {
     let span: Span = item.parse("a span of time, such as `500ms`, `30s` or `1m30s`")?;
     if span <= TIMELINE_LIMIT {
         return Some(span);
@@ -157,23 +135,9 @@ fn span(item: &Item<'_>) -> Option<Span> {
     item.wrong(format!("{span} is too long: a timeline ends within {TIMELINE_LIMIT}"), None)
 }
 
-fn positive_span(item: &Item<'_>) -> Option<Span> {
+pub(super) fn positive_span(item: &Item<'_>) -> Option<Span> {
     let span = span(item)?;
     if span > Span::ZERO { Some(span) } else { item.wrong("a fault lasts longer than 0s", None) }
-}
-
-fn length(item: &Item<'_>) -> Option<Length> {
-    if matches!(item.node().value, text::tree::Value::Scalar { .. }) {
-        return positive_span(item).map(Length::Always);
-    }
-    let spans = item.map(|key, item| {
-        let span = positive_span(item);
-        if Profile::ALL.iter().any(|profile| profile.name() == key.text) {
-            return span;
-        }
-        key.unknown("profile", Profile::ALL.map(Profile::name))
-    })?;
-    Some(Length::PerProfile(spans))
 }
 
 fn expect(item: &Item<'_>) -> Option<BTreeMap<String, Vec<Expectation>>> {

@@ -57,7 +57,7 @@ needs: in-fligt
     13:17: no answer to a missing role is called `ignore` (known here are `error`, `not-applicable`)
     15:13: no fault is called `kil` (did you mean `kill`?)
     16:19: it is not said which components are meant (add `role:` or `name:`)
-    16:26: `fixed-percent` is not supported by this version (use `all`, `one` or `random`)
+    16:26: `fixed-percent` needs a number (write `mode: {fixed-percent: 50}`)
     18:12: no measure is called `recovry` (did you mean `recovery`?)
     18:38: `30` is not a span of time, such as `500ms` or `30s` (`recovery` is a length of time)
     18:42: the block already says which target is meant (write it into a block `broker:`)
@@ -95,6 +95,40 @@ fn keys_are_checked_everywhere() {
     "
     );
     assert_snapshot!(mistakes_below_title("method:\n  - fault: {kill: {role: app}, pause: {}}\n"), @"4:12: expected one fault here, found 2");
+}
+
+#[test]
+fn replicas_times_and_pulses_are_read_with_all_their_mistakes() {
+    assert_snapshot!(mistakes_below_title(r"
+method:
+  - fault: {kill: {role: app, mode: {fixed-percent: 0}}}
+  - fault: {kill: {role: app, mode: {fixed-percent: 101}}}
+  - fault: {kill: {role: app, mode: {fixed-percent: -1}}}
+  - {at: -3s, for: -1s, fault: {kill: {role: app}}}
+  - {id: first, at: {after: first}, fault: {pause: {role: app}}}
+  - {id: first, at: {after: frist, plus: -1s}, fault: {pause: {role: app}}}
+  - {for: 3s, pulse: {off: 0s, on: -1s, times: 1}, fault: {pause: {role: app}}}
+  - {for: 3s, fault: {rolling-restart: {role: app}}}
+  - {fault: {kill: {role: each}}}
+"), @r"
+    5:53: 0 is not a whole number from 1 to 100
+    6:53: 101 is not a whole number from 1 to 100
+    7:53: `-1` is not a whole number from 1 to 100
+    8:10: `-3s` is not a span of time, such as `500ms`, `30s` or `1m30s`
+    8:20: `-1s` is not a span of time, such as `500ms`, `30s` or `1m30s`
+    9:29: no earlier step has the id `first` (give an earlier step this `id`)
+    10:10: an earlier step has the id `first`, too
+    10:29: no earlier step has the id `frist` (give an earlier step this `id`)
+    10:42: `-1s` is not a span of time, such as `500ms`, `30s` or `1m30s`
+    11:11: `for` and `pulse` exclude each other (`off` is the length)
+    11:28: a fault lasts longer than 0s
+    11:36: `-1s` is not a span of time, such as `500ms`, `30s` or `1m30s`
+    11:48: a pulse comes 2 to 100 times
+    12:11: a `rolling-restart` lasts as long as it takes
+    13:5: `role: each` means the component that a run is about (add `for-each: component` to the scenario)
+    ");
+    assert_snapshot!(mistakes_below_title("for-each: component\nmethod: [{fault: {kill: {role: app}}}]\n"), @"1:1: `for-each` is said, and no fault speaks of each (write `role: each` where the component of the run is meant)");
+    assert_snapshot!(mistakes_below_title("for-each: replica\n"), @"3:11: no part of a target is called `replica` (known here: `component`)");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod pull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use chaos_scenarios::plan::Plan;
 use chaos_scenarios::target::{Target, interpolate};
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 use self::build::Builder;
 use super::connection::Daemon;
 use super::error::DockerError;
+use super::inside;
 use super::runtime::environment;
 
 pub use self::base::{BASE, can_bootstrap, ensure_base};
@@ -82,6 +84,18 @@ pub fn image_references<'a>(
             })
         })
         .collect()
+}
+
+/// The image references of plans: their targets', and that of our own program where a fault acts
+/// inside a container.
+pub fn needed_by<'a>(
+    plans: impl IntoIterator<Item = &'a Plan> + Clone,
+) -> Result<BTreeSet<String>, DockerError> {
+    let mut needed = image_references(plans.clone().into_iter().map(|plan| &plan.target))?;
+    if plans.into_iter().any(Plan::acts_inside) {
+        needed.insert(inside::IMAGE.to_owned());
+    }
+    Ok(needed)
 }
 
 /// The folder of an image that is built here: `postgres` for `chaos/postgres` and

@@ -11,6 +11,7 @@ use super::context;
 use crate::docker::connection::Daemon;
 use crate::docker::container::RunContext;
 use crate::docker::error::{DockerError, classify, status};
+use crate::docker::inside;
 
 /// Reference → content tag, or id where there is none. Every image must be there already.
 pub(in crate::docker) async fn images(
@@ -18,7 +19,10 @@ pub(in crate::docker) async fn images(
     context: &RunContext,
     target: &Target,
 ) -> Result<BTreeMap<String, String>, DockerError> {
-    let references = references(context, target)?;
+    let mut references = references(context, target)?;
+    if context.acts_inside {
+        references.insert(inside::IMAGE.to_owned());
+    }
     let settled = references.into_iter().map(|reference| async move {
         let image =
             inspect(daemon, &reference).await?.ok_or_else(|| DockerError::ImageMissing {

@@ -1,0 +1,138 @@
+//! Our own program inside the containers of others: faults that must act there are done by it. It
+//! comes from a volume of the run that is mounted read-only at `/chaos`, so it is there whatever
+//! the image, and `chaos clean` finds it by its label.
+
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecResults};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest};
+use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use chaos_scenarios::action::Replica;
+use chaos_scenarios::target::Component;
+use futures::StreamExt;
+
+use super::connection::Daemon;
+use super::container::RunContext;
+use super::error::{DockerError, classify};
+use super::image::pinned;
+use super::network::object_name;
+
+/// The image that holds our program.
+pub(super) const IMAGE: &str = "chaos/chaos";
+/// Where its files are, in the image and in every container.
+const FOLDER: &str = "/chaos";
+/// Name of the volume, and of the container that fills it.
+const NAME: &str = "own-program";
+/// Bound of a task that ends by itself.
+const TASK_LIMIT: Duration = Duration::from_secs(10);
+
+/// The mount of our program; none for containers that have it in their image.
+pub(super) fn mount(context: &RunContext, component: &Component) -> Option<Mount> {
+    let own = component.image.starts_with(IMAGE) || component.image.contains(":-chaos/chaos}");
+    (context.acts_inside && !own).then(|| volume(&context.run, true))
+}
+
+fn volume(run: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(object_name(run, NAME)),
+        target: Some(FOLDER.to_owned()),
+        read_only: Some(read_only),
+        ..Mount::default()
+    }
+}
+
+/// How our program is started, as its image says.
+pub(super) async fn entry(daemon: &Daemon, image: &str) -> Result<Vec<String>, DockerError> {
+    let found = pinned::inspect(daemon, image).await?;
+    let entry = found.and_then(|image| image.config?.entrypoint);
+    entry.filter(|words| !words.is_empty()).ok_or_else(|| DockerError::ImageMissing {
+        reference: image.to_owned(),
+        reason: "it does not say how it is started".to_owned(),
+    })
+}
+
+/// Makes the volume of a run. Docker copies into an empty volume what the image has at its place
+/// when a container is made with it; that container is never started.
+pub(super) async fn fill(
+    daemon: &Daemon,
+    context: &RunContext,
+    image: &str,
+) -> Result<(), DockerError> {
+    let what = "making the volume of the own program";
+    let name = object_name(&context.run, NAME);
+    let request = VolumeCreateRequest {
+        name: Some(name.clone()),
+        labels: Some(context.labels.clone()),
+        ..VolumeCreateRequest::default()
+    };
+    let made = daemon.client.create_volume(request).await;
+    made.map_err(|error| classify(what, &error))?;
+    let body = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        labels: Some(context.labels.clone()),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![volume(&context.run, false)]),
+            network_mode: Some("none".to_owned()),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let created = daemon.client.create_container(Some(options), body).await;
+    let id = created.map_err(|error| classify(what, &error))?.id;
+    let options = RemoveContainerOptionsBuilder::default().force(true).build();
+    let removed = daemon.client.remove_container(&id, Some(options)).await;
+    removed.map_err(|error| classify(what, &error))
+}
+
+/// A task of our program in a container, as Docker is asked for it.
+pub(super) fn task(entry: &[String], words: &[&str]) -> CreateExecOptions<String> {
+    let helper = ["helper"].iter().chain(words).map(|&word| word.to_owned());
+    CreateExecOptions {
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        cmd: Some(entry.iter().cloned().chain(helper).collect()),
+        ..CreateExecOptions::default()
+    }
+}
+
+/// Runs a task to its end; returns what it said, or why it failed.
+pub(super) async fn run(
+    daemon: &Daemon,
+    replica: &Replica,
+    id: &str,
+    task: CreateExecOptions<String>,
+) -> Result<String, DockerError> {
+    let what = || format!("acting inside {replica}");
+    let failed = |error: bollard::errors::Error| classify(what(), &error);
+    let done = async {
+        let exec = daemon.client.create_exec(id, task).await.map_err(failed)?.id;
+        let started = daemon.client.start_exec(&exec, None).await.map_err(failed)?;
+        let StartExecResults::Attached { mut output, input } = started else {
+            return Ok(String::new());
+        };
+        let mut said = String::new();
+        while let Some(Ok(part)) = output.next().await {
+            said.push_str(&text(part));
+        }
+        drop(input);
+        let ended = daemon.client.inspect_exec(&exec).await.map_err(failed)?;
+        match ended.exit_code {
+            Some(0) => Ok(said),
+            code => Err(DockerError::Inside {
+                replica: replica.clone(),
+                exit_code: code.unwrap_or(-1),
+                said: said.trim().to_owned(),
+            }),
+        }
+    };
+    let timed_out = |_| DockerError::Timeout { what: what(), seconds: TASK_LIMIT.as_secs() };
+    tokio::time::timeout(TASK_LIMIT, done).await.map_err(timed_out)?
+}
+
+fn text(part: LogOutput) -> String {
+    String::from_utf8_lossy(&part.into_bytes()).into_owned()
+}

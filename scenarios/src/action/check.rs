@@ -1,0 +1,100 @@
+//! What a runtime can verify about a replica: the proof that a fault acts, and that it is undone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Replica;
+
+/// The closed list of what can be verified about a replica.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// Its main process has ended (evidence: the `die` event).
+    Ended {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its main process has ended since the fault began, whether or not it runs again.
+    Died {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its main process was started since the fault began (evidence: the `start` event).
+    Restarted {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Nobody can connect to it any more.
+    Unreachable {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its main process runs (evidence: the `start` event).
+    Running {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its processes are frozen.
+    Frozen {
+        /// Whom.
+        replica: Replica,
+    },
+    /// One can connect to it, and gets no answer.
+    Silent {
+        /// Whom.
+        replica: Replica,
+    },
+    /// It is on no network of the target, so that its name is not known there.
+    Detached {
+        /// Whom.
+        replica: Replica,
+    },
+    /// It is on all its networks of the target.
+    Attached {
+        /// Whom.
+        replica: Replica,
+    },
+    /// It can do its work again, by the component's own readiness rule.
+    Ready {
+        /// Whom.
+        replica: Replica,
+    },
+}
+
+impl Check {
+    /// The replica that is looked at.
+    pub fn replica(&self) -> &Replica {
+        match self {
+            Self::Ended { replica }
+            | Self::Died { replica }
+            | Self::Restarted { replica }
+            | Self::Unreachable { replica }
+            | Self::Running { replica }
+            | Self::Frozen { replica }
+            | Self::Silent { replica }
+            | Self::Detached { replica }
+            | Self::Attached { replica }
+            | Self::Ready { replica } => replica,
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replica = self.replica();
+        let says = match self {
+            Self::Ended { .. } => "has ended",
+            Self::Died { .. } => "has died",
+            Self::Restarted { .. } => "was started again",
+            Self::Unreachable { .. } => "cannot be reached",
+            Self::Running { .. } => "runs",
+            Self::Frozen { .. } => "is frozen",
+            Self::Silent { .. } => "does not answer",
+            Self::Detached { .. } => "is on no network",
+            Self::Attached { .. } => "is on its networks",
+            Self::Ready { .. } => "is ready",
+        };
+        write!(formatter, "{replica} {says}")
+    }
+}

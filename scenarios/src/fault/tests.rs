@@ -1,0 +1,125 @@
+//! Every fault by comparing values: what is done, how it is proved, how both are undone.
+
+use insta::assert_snapshot;
+
+use super::{FAULTS, Fault, Victims};
+use crate::plan::fixture::{broker, monolith};
+use crate::target::Target;
+use crate::text;
+
+/// A fault as it is written.
+fn fault(written: &str) -> Fault {
+    let read = text::decode("test.yaml", written, Fault::read);
+    read.unwrap_or_else(|diagnostics| panic!("{diagnostics}")).0
+}
+
+fn joined<T: ToString>(list: &[T]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What a fault does to the replicas that it asks for, one list a line.
+fn on(target: &Target, written: &str) -> String {
+    let fault = fault(written);
+    let replicas = fault.selector().resolve(target, None, 1, "test");
+    let made = fault.injection(&Victims { target, replicas: &replicas });
+    let injection = match made {
+        Ok(injection) => injection,
+        Err(reason) => return format!("refused: {reason}"),
+    };
+    format!(
+        "{}\ndo:   {}\nfelt: {}\nundo: {}\ndone: {}",
+        fault.title("them"),
+        joined(&injection.inject),
+        joined(&injection.felt),
+        joined(&injection.heal),
+        joined(&injection.healed),
+    )
+}
+
+fn refused(written: &str) -> String {
+    text::decode("test.yaml", written, Fault::read).expect_err("a mistake").to_string()
+}
+
+#[test]
+fn every_fault_says_what_it_does_in_a_line_of_its_own() {
+    for (keyword, says) in FAULTS {
+        assert!(says.len() > 20 && !says.contains('\n'), "{keyword}");
+        let again = FAULTS.iter().filter(|(other, _)| other == keyword);
+        assert_eq!(again.count(), 1, "{keyword}");
+    }
+}
+
+#[test]
+fn faults_of_the_process() {
+    assert_snapshot!(on(&monolith(), "kill: {role: app}"), @r"
+    kill them with SIGKILL
+    do:   kill app-1 with SIGKILL; kill app-2 with SIGKILL
+    felt: app-1 has ended; app-1 cannot be reached; app-2 has ended; app-2 cannot be reached
+    undo: start app-1; start app-2
+    done: app-1 runs; app-1 is ready; app-2 runs; app-2 is ready
+    ");
+    assert_snapshot!(on(&monolith(), "crash: {name: app-2}"), @r"
+    crash them
+    do:   crash app-2 from inside
+    felt: app-2 has died
+    undo: start app-2
+    done: app-2 runs; app-2 is ready
+    ");
+    assert_snapshot!(on(&monolith(), "stop: {role: database}"), @r"
+    stop them gracefully
+    do:   stop database-1 within 10s
+    felt: database-1 has ended; database-1 cannot be reached
+    undo: start database-1
+    done: database-1 runs; database-1 is ready
+    ");
+    assert_snapshot!(on(&monolith(), "restart: {role: database, grace: 2s}"), @r"
+    restart them gracefully
+    do:   restart database-1, stopping it within 2s
+    felt: database-1 has died; database-1 was started again
+    undo: start database-1
+    done: database-1 runs; database-1 is ready
+    ");
+    assert_snapshot!(on(&monolith(), "rolling-restart: {role: app, gap: 3s}"), @r"
+    restart them gracefully, one by one
+    do:   restart app-1, stopping it within 10s; restart app-2, stopping it within 10s
+    felt: app-1 has died; app-1 was started again; app-2 has died; app-2 was started again
+    undo: start app-1; start app-2
+    done: app-1 runs; app-1 is ready; app-2 runs; app-2 is ready
+    ");
+    assert_snapshot!(on(&broker(), "pause: {role: broker}"), @r"
+    pause them
+    do:   pause rabbitmq-1
+    felt: rabbitmq-1 is frozen; rabbitmq-1 does not answer
+    undo: unpause rabbitmq-1; start rabbitmq-1
+    done: rabbitmq-1 runs; rabbitmq-1 is ready
+    ");
+}
+
+#[test]
+fn faults_of_the_network() {
+    assert_snapshot!(on(&broker(), "disconnect: {role: broker}"), @r"
+    disconnect them
+    do:   take rabbitmq-1 off its networks
+    felt: rabbitmq-1 is on no network; rabbitmq-1 cannot be reached
+    undo: start rabbitmq-1; put rabbitmq-1 on its networks
+    done: rabbitmq-1 is on its networks; rabbitmq-1 is ready
+    ");
+}
+
+#[test]
+fn a_container_without_init_cannot_be_crashed() {
+    let mut target = broker();
+    for component in &mut target.components {
+        component.init = false;
+    }
+    assert_snapshot!(on(&target, "crash: {role: broker}"), @"refused: `rabbitmq` cannot be crashed, because the kernel protects process 1 of a container from inside: set `init: true` for it");
+}
+
+#[test]
+fn wrong_settings_are_shown_where_they_stand() {
+    assert_snapshot!(refused("stop: {role: app, grace: -2s}"), @"test.yaml:1:26: `-2s` is not a span of time, such as `5s`");
+    assert_snapshot!(refused("stop: {role: app, grace: 2m}"), @"test.yaml:1:26: 2m is too long: a process ends within 1m");
+    assert_snapshot!(refused("pause: {role: app, grace: 2s}"), @"test.yaml:1:20: the key `grace` is not known here (known here are `role`, `name`, `mode`)");
+    assert_snapshot!(refused("rolling-restart: {role: app, gap: fast}"), @"test.yaml:1:35: `fast` is not a span of time, such as `2s`");
+    assert_snapshot!(refused("kil: {role: app}"), @"test.yaml:1:1: no fault is called `kil` (did you mean `kill`?)");
+}

@@ -1,0 +1,54 @@
+//! What a fault acts on: the chosen replicas, and what the target file says of them. Faults share
+//! here how their lists are made.
+
+use crate::action::{Action, Check, Replica};
+use crate::quantity::Span;
+use crate::target::{Component, Target};
+
+/// Time that a process has to end where nobody says it, as Docker has it.
+const USUAL_GRACE: Span = Span::seconds(10);
+
+/// The replicas that a fault acts on.
+#[derive(Debug, Clone, Copy)]
+pub struct Victims<'a> {
+    /// The system under test.
+    pub target: &'a Target,
+    /// The chosen replicas, at least one.
+    pub replicas: &'a [Replica],
+}
+
+impl Victims<'_> {
+    /// The component of a chosen replica.
+    pub(super) fn component(&self, replica: &Replica) -> &Component {
+        let component = self.target.component(&replica.component);
+        component.expect("replicas are chosen from the components of the target")
+    }
+
+    /// The time that a replica has to end: as asked, as its file says, or the usual.
+    pub(super) fn grace(&self, replica: &Replica, asked: Option<Span>) -> Span {
+        asked.or(self.component(replica).stop_grace_period).unwrap_or(USUAL_GRACE)
+    }
+
+    /// One action for every replica.
+    pub(super) fn act(&self, action: impl Fn(Replica) -> Action) -> Vec<Action> {
+        self.replicas.iter().cloned().map(action).collect()
+    }
+
+    /// Some checks for every replica.
+    pub(super) fn look<const COUNT: usize>(
+        &self,
+        checks: impl Fn(Replica) -> [Check; COUNT],
+    ) -> Vec<Check> {
+        self.replicas.iter().cloned().flat_map(checks).collect()
+    }
+
+    /// The undo of whatever ended a main process: it is started where it does not run.
+    pub(super) fn start(&self) -> Vec<Action> {
+        self.act(|replica| Action::Start { replica })
+    }
+
+    /// The proof that every replica works.
+    pub(super) fn work(&self) -> Vec<Check> {
+        self.look(|replica| [Check::Running { replica: replica.clone() }, Check::Ready { replica }])
+    }
+}

@@ -1,0 +1,52 @@
+//! Faults may overlap, also on one replica, unless they take hold of the same of it: what one of
+//! them does, the other one would undo. Such a pair is refused, not resolved.
+
+use super::compile::PlanRequest;
+use super::draft::Draft;
+use crate::action::{Aspect, Replica};
+use crate::quantity::Span;
+use crate::text::Diagnostics;
+
+/// Notes every step that contradicts an earlier one.
+pub(super) fn check(request: &PlanRequest<'_>, drafts: &[Draft], diagnostics: &mut Diagnostics) {
+    let mut told = Vec::new();
+    for (index, later) in drafts.iter().enumerate() {
+        for earlier in &drafts[..index] {
+            let steps = (earlier.step, later.step);
+            if earlier.step == later.step || told.contains(&steps) || apart(earlier, later) {
+                continue;
+            }
+            let Some((replica, aspect)) = contested(earlier, later) else { continue };
+            told.push(steps);
+            let place = request.source.positions.place(&format!("method[{}]", later.step));
+            let message = format!(
+                "this fault acts on {replica} while step {} of the method still does, and both \
+                 change {aspect}",
+                earlier.step + 1
+            );
+            let help = "let one end before the other begins, or choose other replicas".to_owned();
+            diagnostics.add(place, message).help = Some(help);
+        }
+    }
+}
+
+/// Whether one is over before the other begins. One without a length is not over at its beginning.
+fn apart(one: &Draft, other: &Draft) -> bool {
+    let end = |draft: &Draft| {
+        let end = draft.fault.until.map_or(u64::MAX, Span::micros);
+        end.max(draft.fault.at.micros() + 1)
+    };
+    end(one) <= other.fault.at.micros() || end(other) <= one.fault.at.micros()
+}
+
+/// The first replica of which both take hold of the same.
+fn contested<'a>(one: &'a Draft, other: &Draft) -> Option<(&'a Replica, Aspect)> {
+    let held = |draft: &Draft, replica: &Replica, aspect: Aspect| {
+        let mut actions = draft.fault.injection.inject.iter();
+        actions.any(|action| action.replica() == replica && action.aspect() == aspect)
+    };
+    one.fault.injection.inject.iter().find_map(|action| {
+        let (replica, aspect) = (action.replica(), action.aspect());
+        held(other, replica, aspect).then_some((replica, aspect))
+    })
+}
