@@ -115,6 +115,7 @@ fn written(value: f64, unit: Unit) -> String {
         Unit::Count => value.to_string(),
         Unit::Bytes => Bytes(whole(value)).to_string(),
         Unit::PercentSeconds => format!("{value}%s"),
+        Unit::PerSecond => format!("{value}/s"),
     }
 }
 
@@ -127,6 +128,7 @@ pub fn show(value: f64, unit: Unit) -> String {
         Unit::Count => rounded(value, 2).to_string(),
         Unit::Bytes => Bytes(whole(value)).to_string(),
         Unit::PercentSeconds => format!("{} %·s", rounded(value, 2)),
+        Unit::PerSecond => format!("{}/s", rounded(value, 1)),
     }
 }
 

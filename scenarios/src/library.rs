@@ -4,6 +4,7 @@
 /// Name and text of every scenario, in the order in which they are listed.
 const FILES: &[(&str, &str)] = &[
     ("baseline", include_str!("library/baseline.yaml")),
+    ("capacity", include_str!("library/capacity.yaml")),
     ("broker-down", include_str!("library/broker-down.yaml")),
     ("coordinator-down", include_str!("library/coordinator-down.yaml")),
     ("service-down", include_str!("library/service-down.yaml")),

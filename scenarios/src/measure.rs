@@ -105,6 +105,8 @@ pub enum Unit {
     Bytes,
     /// Percent-seconds: the area between 100 % and the curve.
     PercentSeconds,
+    /// Arrivals per second.
+    PerSecond,
 }
 
 /// When a measure has a value.
@@ -200,6 +202,14 @@ measures! {
         "area between 100 % and the curve of good orders (Bruneau et al. 2003)";
     "error-budget" ErrorBudget Share Final Lower
         "share of a 30-day error budget at 99.9 % that the incident uses";
+    "capacity" Capacity PerSecond Final Higher
+        "highest arrival rate of a ramp at which 95 % of orders are answered within 250 ms, 99 % well";
+    "capacity.completed" CapacityCompleted PerSecond Final Higher
+        "highest arrival rate of a ramp at which 99 % of orders are also completed within 5 s";
+    "cpu.per-order" CpuPerOrder Seconds Final Lower
+        "processor time of all containers while there was load / good orders, other requests included";
+    "memory" Memory Bytes Final Lower
+        "highest memory of each container while there was load, added up";
     "sent" Sent Count Final Higher
         "orders that were sent";
     "rpo" Rpo Seconds Final Lower

@@ -25,16 +25,21 @@ const PER_LATE: usize = 20;
 
 /// Orders in their expected final state within five seconds of due / due, over the test interval.
 pub(super) fn completed(record: &RunRecord, reconciled: Option<&Reconciled>) -> Value {
-    let Some(stretch) = times::test_interval(record) else {
-        return super::availability::not_felt(record);
-    };
+    match times::test_interval(record) {
+        Some(stretch) => completed_within(reconciled, stretch),
+        None => super::availability::not_felt(record),
+    }
+}
+
+/// The same over any stretch.
+pub(super) fn completed_within(reconciled: Option<&Reconciled>, stretch: Stretch) -> Value {
     let orders = match dated(reconciled) {
         Ok(orders) => orders,
         Err(reason) => return absent(reason),
     };
     let struck: Vec<&JudgedOrder> = orders.iter().filter(|order| belongs(order, stretch)).collect();
     if struck.is_empty() {
-        return absent("no ledgered order was due in the test interval");
+        return absent("no ledgered order was due in the interval");
     }
     let on_time =
         struck.iter().filter(|order| lag(order).is_some_and(|lag| lag <= ON_TIME)).count();

@@ -4,7 +4,9 @@
 
 mod availability;
 mod band;
+mod capacity;
 pub(crate) mod completion;
+mod cost;
 mod detection;
 mod generator;
 mod latency;
@@ -65,6 +67,10 @@ fn value_within(
         Measure::LostRequests => loss::requests(record),
         Measure::ResilienceLoss => loss::resilience(record),
         Measure::ErrorBudget => loss::error_budget(record),
+        Measure::Capacity => capacity::answered(record),
+        Measure::CapacityCompleted => capacity::completed(record, reconciled),
+        Measure::CpuPerOrder => cost::cpu_per_order(record),
+        Measure::Memory => cost::memory(record),
         Measure::Sent => of_orders(reconciled, |known| known.summary.sent as f64),
         Measure::Fate(kind) => fate(reconciled, *kind),
         Measure::Rpo => completion::rpo(record, reconciled),

@@ -69,6 +69,17 @@ impl PendingSample {
     }
 }
 
+/// What one container used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageSample {
+    /// When.
+    pub at: Moment,
+    /// CPU time since the container started, microseconds.
+    pub cpu: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
 /// Something that Docker told of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerEvent {
@@ -153,8 +164,8 @@ pub struct RunRecord {
     pub container_events: Vec<ContainerEvent>,
     /// Changes of readiness.
     pub readiness: Vec<ReadinessChange>,
-    /// CPU time (microseconds) and memory (bytes) by replica: last seen CPU, highest memory.
-    pub usage: BTreeMap<Replica, (u64, u64)>,
+    /// What each replica used, ascending by time.
+    pub usage: BTreeMap<Replica, Vec<UsageSample>>,
     /// Last seen free memory of the host, bytes.
     pub host_memory_free: Option<u64>,
     /// Faults by number.
@@ -297,8 +308,8 @@ impl RunRecord {
                 silent: silent.clone(),
             }),
             Event::Usage { replica, cpu, memory } => {
-                let usage = self.usage.entry(replica.clone()).or_default();
-                *usage = (*cpu, usage.1.max(*memory));
+                let sample = UsageSample { at, cpu: *cpu, memory: *memory };
+                self.usage.entry(replica.clone()).or_default().push(sample);
             }
             Event::HostMemory { free } => self.host_memory_free = Some(*free),
             Event::Audited { source, rows } => self.audited.push((source.clone(), *rows)),

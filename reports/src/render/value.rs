@@ -22,6 +22,7 @@ pub(super) fn number(value: f64, unit: Unit) -> String {
         Unit::Count => count(value),
         Unit::Bytes => bytes(value),
         Unit::PercentSeconds => format!("{} %·s", trimmed(value, 1)),
+        Unit::PerSecond => format!("{} /s", trimmed(value, 1)),
     }
 }
 
@@ -33,6 +34,7 @@ pub(super) const fn unit_name(unit: Unit) -> &'static str {
         Unit::Count => "1",
         Unit::Bytes => "B",
         Unit::PercentSeconds => "%·s",
+        Unit::PerSecond => "1/s",
     }
 }
 

@@ -125,6 +125,10 @@ fn asked_value(
             number(value.strip_suffix("%s").unwrap_or(value).trim_end()),
             "percent-seconds, such as `250%s`",
         ),
+        Unit::PerSecond => (
+            number(value.strip_suffix("/s").unwrap_or(value).trim_end()),
+            "a rate, such as `200/s`",
+        ),
     };
     parsed.ok_or_else(|| error(range, format!("`{value}` is not {expected}"), &unit_help(measure)))
 }
@@ -136,6 +140,7 @@ fn unit_help(measure: &Measure) -> String {
         Unit::Count => "a count",
         Unit::Bytes => "an amount of bytes",
         Unit::PercentSeconds => "an area",
+        Unit::PerSecond => "a rate",
     };
     format!("`{measure}` is {held}")
 }
@@ -254,6 +259,7 @@ mod tests {
                     Unit::Count => whole.to_string(),
                     Unit::Bytes => format!("{whole}MiB"),
                     Unit::PercentSeconds => format!("{whole}.{part}%s"),
+                    Unit::PerSecond => format!("{whole}.{part}/s"),
                 };
                 let scope = scope.map(|scope| format!(" for {scope}")).unwrap_or_default();
                 format!("{measure}{sign}{value}{scope}")
