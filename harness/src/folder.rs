@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chaos_reports::record::final_state::SourcedRow;
-use chaos_reports::record::order::OrderRecord;
+use chaos_reports::record::order::{OrderRecord, PolledOrder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zstd::stream::{Decoder, Encoder};
 
 /// The ledger of orders within the folder of a run.
 pub const ORDERS: &str = "orders.jsonl.zst";
+/// What clients were told of their orders later, within the folder of a run.
+pub const POLLS: &str = "polls.jsonl.zst";
 /// The final state within the folder of a run.
 pub const FINAL_STATE: &str = "final-state.jsonl.zst";
 
@@ -131,6 +133,11 @@ pub fn read_orders(path: &Path) -> Result<Vec<OrderRecord>, FolderError> {
     read_lines(path)
 }
 
+/// Reads what clients were told of their orders later.
+pub fn read_polls(path: &Path) -> Result<Vec<PolledOrder>, FolderError> {
+    read_lines(path)
+}
+
 /// Reads the final state of a run.
 pub fn read_final_state(path: &Path) -> Result<Vec<SourcedRow>, FolderError> {
     read_lines(path)
@@ -197,6 +204,7 @@ mod tests {
             acknowledged: None,
             status: None,
             error: None,
+            polls: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use chaos_reports::judge::judge as judge_run;
 use chaos_reports::judge::report::{ExperimentReport, RunReport};
 use chaos_reports::record::final_state::FinalState;
 use chaos_reports::record::journal;
+use chaos_reports::record::order;
 use chaos_reports::record::run_record::RunRecord;
 use chaos_reports::render::{FORMATS, Format};
 use chaos_scenarios::plan::Plan;
@@ -36,7 +37,9 @@ pub(super) fn judge_plan(experiment: &Experiment, plan: &Plan) -> Result<RunRepo
         true => read_journal(&folder.join(JOURNAL))?,
         false => RunRecord { plan: Some(Box::new(plan.clone())), ..RunRecord::default() },
     };
-    let orders = if_there(&folder.join(folder::ORDERS), folder::read_orders)?;
+    let mut orders = if_there(&folder.join(folder::ORDERS), folder::read_orders)?;
+    let polls = if_there(&folder.join(folder::POLLS), folder::read_polls)?;
+    order::attach(&mut orders, polls);
     let rows = if_there(&folder.join(folder::FINAL_STATE), folder::read_final_state)?;
     let final_state = FinalState { rows, unread: record.audit_failed.clone() };
     let judgement = judge_run(&record, &orders, &final_state);

@@ -79,6 +79,7 @@ impl Arrival {
             due: self.due,
             start: self.start,
             order: self.request.ledger.as_ref(),
+            asks: self.request.asks.as_deref(),
         };
         self.tally.settle(&entry, end, seen);
     }
@@ -103,7 +104,7 @@ impl Drop for Arrival {
 fn abandoned(reason: &str) -> Seen {
     let error = Some(reason.to_owned());
     let outcome = Outcome::Unknown;
-    Seen { outcome, acknowledged: None, status: None, error, timed_out: false }
+    Seen { outcome, acknowledged: None, status: None, error, timed_out: false, told: None }
 }
 
 /// Arrivals that wait for a worker, in order, and never more than there are workers.

@@ -7,7 +7,7 @@ use chaos_scenarios::workload::Request;
 use reqwest::{Client, Method, RequestBuilder, Response};
 
 use super::arrival::Arrival;
-use super::outcome::{Answer, EFFECT_HEADER, Failure, Seen};
+use super::outcome::{Answer, EFFECT_HEADER, Failure, Seen, Told};
 use crate::http::{self, BodyError, told};
 use crate::port::PortError;
 
@@ -89,7 +89,11 @@ async fn conclude(arrival: &Arrival, sent: Sent) -> Seen {
     let effect = response.headers().get(EFFECT_HEADER);
     let no_effect = effect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"none"));
     match http::body(&mut response, BODY_BYTES).await {
-        Ok(body) => Seen::of_answer(arrival.template(), Answer { status, no_effect, body: &body }),
+        Ok(body) => {
+            let answer = Answer { status, no_effect, body: &body };
+            let told = arrival.request().asks.as_ref().and_then(|_| Told::of(answer));
+            Seen { told, ..Seen::of_answer(arrival.template(), answer) }
+        }
         Err(error) => {
             let failure = match &error {
                 BodyError::TooLong(_) => Failure::Broken,

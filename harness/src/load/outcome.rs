@@ -36,6 +36,18 @@ pub(super) struct Seen {
     pub(super) error: Option<String>,
     /// Whether the timeout was hit.
     pub(super) timed_out: bool,
+    /// How an order stands, if the answer told that.
+    pub(super) told: Option<Told>,
+}
+
+/// How an order stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Told {
+    /// Such as `CHARGED`.
+    pub(super) state: String,
+    /// Grows with every change.
+    #[serde(default)]
+    pub(super) version: Option<i64>,
 }
 
 /// An answer that was read to its end.
@@ -73,6 +85,13 @@ impl Failure {
     }
 }
 
+impl Told {
+    /// What an answer tells of an order, if it is one and tells that.
+    pub(super) fn of(answer: Answer<'_>) -> Option<Self> {
+        (200..300).contains(&answer.status).then(|| serde_json::from_slice(answer.body).ok())?
+    }
+}
+
 impl Seen {
     /// Concludes from an answer.
     pub(super) fn of_answer(request: &RequestTemplate, answer: Answer<'_>) -> Self {
@@ -88,7 +107,7 @@ impl Seen {
             }),
         };
         let error = (outcome != Outcome::Ok).then(|| complaint(request, answer, acknowledged));
-        Self { outcome, acknowledged, status: Some(status), error, timed_out: false }
+        Self { outcome, acknowledged, status: Some(status), error, timed_out: false, told: None }
     }
 
     /// Concludes from a failure; `status` is known if it struck while the body was read.
@@ -98,14 +117,15 @@ impl Seen {
             Failure::TimedOut | Failure::Broken => Outcome::Unknown,
         };
         let timed_out = failure == Failure::TimedOut;
-        Self { outcome, acknowledged: None, status, error: Some(shortened(error)), timed_out }
+        let error = Some(shortened(error));
+        Self { outcome, acknowledged: None, status, error, timed_out, told: None }
     }
 
     /// A request that never left, with the reason.
     pub(super) fn not_sent(reason: &str) -> Self {
         let error = Some(shortened(reason));
         let outcome = Outcome::NotSent;
-        Self { outcome, acknowledged: None, status: None, error, timed_out: false }
+        Self { outcome, acknowledged: None, status: None, error, timed_out: false, told: None }
     }
 }
 
@@ -236,6 +256,20 @@ mod tests {
                 "{expect:?} {status} {state}"
             );
         }
+    }
+
+    #[test]
+    fn an_answer_tells_how_an_order_stands() {
+        let told = |status, body: &str| {
+            Told::of(Answer { status, no_effect: false, body: body.as_bytes() })
+        };
+        let state = "CHARGED".to_owned();
+        let body = r#"{"state":"CHARGED","reason":null,"version":3}"#;
+        let versioned = Told { state: state.clone(), version: Some(3) };
+        assert_eq!(told(200, body), Some(versioned));
+        assert_eq!(told(200, r#"{"state":"CHARGED"}"#), Some(Told { state, version: None }));
+        assert_eq!(told(404, body), None, "an error tells nothing");
+        assert_eq!(told(200, "CHARGED"), None);
     }
 
     #[test]

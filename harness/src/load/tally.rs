@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_reports::record::Moment;
-use chaos_reports::record::order::OrderRecord;
+use chaos_reports::record::order::{OrderRecord, Poll, PolledOrder};
 use chaos_reports::record::window::{Sparse, Window};
 use chaos_scenarios::workload::{LedgerEntry, Workload};
 
 use super::ledger::Ledger;
-use super::outcome::Seen;
+use super::outcome::{Seen, Told};
 use super::window::{Rounding, Settled, Windows, sparse};
 use crate::recorder::Recorder;
 
@@ -67,6 +67,8 @@ pub(super) struct Entry<'a> {
     pub(super) start: Option<Moment>,
     /// Set for an order.
     pub(super) order: Option<&'a LedgerEntry>,
+    /// Set for a request that asks how an earlier order stands.
+    pub(super) asks: Option<&'a str>,
 }
 
 impl Tally {
@@ -147,6 +149,11 @@ impl Tally {
                 self.orders_in_flight.fetch_sub(1, Ordering::Relaxed);
             }
             self.ledger.write(order_record(entry, order, end, seen));
+        } else if let (Some(order), Some(start), Some(told)) = (entry.asks, entry.start, seen.told)
+        {
+            let Told { state, version } = told;
+            let poll = Poll { start, end, state, version };
+            self.ledger.write_poll(PolledOrder { order: order.to_owned(), poll });
         }
     }
 
@@ -201,5 +208,6 @@ fn order_record(entry: &Entry<'_>, order: &LedgerEntry, end: Moment, seen: Seen)
         acknowledged: seen.acknowledged,
         status: seen.status,
         error: seen.error,
+        polls: Vec::new(),
     }
 }

@@ -226,6 +226,7 @@ impl Fabricated {
                 acknowledged: request.acknowledged,
                 status: request.acknowledged.map(|_| 201),
                 error: None,
+                polls: Vec::new(),
             })
             .collect()
     }

@@ -1,5 +1,7 @@
 //! Final states, row by row.
 
+use std::collections::BTreeMap;
+
 use crate::record::final_state::{AuditRow, FinalState, SourcedRow};
 
 use super::plan::endpoint;
@@ -11,16 +13,31 @@ pub(crate) const SKU: &str = "SKU-1";
 const STOCK: i64 = 1_000_000;
 
 /// A final state in the making. Stock is counted along, so that it is always conserved.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct StateBuilder {
     rows: Vec<AuditRow>,
-    reserved: i64,
-    consumed: i64,
+    price: i64,
+    articles: Vec<(String, i64)>,
+    /// By article: what is reserved and what is consumed.
+    stock: BTreeMap<String, (i64, i64)>,
+}
+
+impl Default for StateBuilder {
+    fn default() -> Self {
+        let stock = [(SKU.to_owned(), (0, 0))].into();
+        Self { rows: Vec::new(), price: PRICE, articles: vec![(SKU.to_owned(), 1)], stock }
+    }
 }
 
 impl StateBuilder {
     pub(crate) fn row(&mut self, row: AuditRow) -> &mut Self {
         self.rows.push(row);
+        self
+    }
+
+    /// From here on, orders have this price and these articles.
+    pub(crate) fn of(&mut self, price: i64, articles: &[(String, i64)]) -> &mut Self {
+        (self.price, self.articles) = (price, articles.to_vec());
         self
     }
 
@@ -37,14 +54,15 @@ impl StateBuilder {
         while let Some(word) = words.next() {
             match word {
                 "reserved" | "consumed" | "released" => self.reservation(id, word),
-                "charged" => self.booking(id, PRICE),
-                "underpaid" => self.booking(id, PRICE - 1),
-                "refunded" => self.booking(id, -PRICE),
+                "charged" => self.booking(id, self.price),
+                "underpaid" => self.booking(id, self.price - 1),
+                "refunded" => self.booking(id, -self.price),
                 "shipped" => self.shipment(id, "ACTIVE"),
                 "unshipped" => self.shipment(id, "CANCELLED"),
                 "granted" => self.grant(id, "ACTIVE"),
                 "revoked" => self.grant(id, "REVOKED"),
                 "dead" => self.dead(id),
+                "owed" => self.todo(id),
                 kind => {
                     let state = words.next().expect("a state follows the kind");
                     self.order(id, kind, state, None)
@@ -61,17 +79,21 @@ impl StateBuilder {
             state: state.to_owned(),
             reason: None,
             version: Some(1),
-            amount: Some(PRICE),
+            amount: Some(self.price),
             accepted_at: None,
             terminal_at: at,
         })
     }
 
     fn reservation(&mut self, id: &str, word: &str) -> &mut Self {
-        self.reserved += i64::from(word == "reserved");
-        self.consumed += i64::from(word == "consumed");
-        let (order, sku, state) = (id.to_owned(), SKU.to_owned(), word.to_uppercase());
-        self.row(AuditRow::Reservations { order, sku, quantity: 1, state })
+        for (sku, quantity) in self.articles.clone() {
+            let (reserved, consumed) = self.stock.entry(sku.clone()).or_default();
+            *reserved += if word == "reserved" { quantity } else { 0 };
+            *consumed += if word == "consumed" { quantity } else { 0 };
+            let (order, state) = (id.to_owned(), word.to_uppercase());
+            self.row(AuditRow::Reservations { order, sku, quantity, state });
+        }
+        self
     }
 
     fn booking(&mut self, id: &str, amount: i64) -> &mut Self {
@@ -96,15 +118,24 @@ impl StateBuilder {
         })
     }
 
+    fn todo(&mut self, id: &str) -> &mut Self {
+        self.row(AuditRow::Todos {
+            order: id.to_owned(),
+            what: Some("release".to_owned()),
+            attempts: Some(2),
+            last_error: None,
+        })
+    }
+
     pub(crate) fn build(&self) -> FinalState {
         let mut rows = self.rows.clone();
-        rows.push(AuditRow::Stock {
-            sku: SKU.to_owned(),
+        rows.extend(self.stock.iter().map(|(sku, (reserved, consumed))| AuditRow::Stock {
+            sku: sku.clone(),
             initial: STOCK,
-            available: STOCK - self.reserved - self.consumed,
-            reserved: self.reserved,
-            consumed: self.consumed,
-        });
+            available: STOCK - reserved - consumed,
+            reserved: *reserved,
+            consumed: *consumed,
+        }));
         let source = endpoint("/audit").to_string();
         let sourced = |row| SourcedRow::told(&source, row);
         FinalState { rows: rows.into_iter().map(sourced).collect(), unread: Vec::new() }

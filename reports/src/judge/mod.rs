@@ -19,7 +19,7 @@ use chaos_scenarios::measure::{Fate, Measure, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Moment;
-use crate::record::final_state::AuditRow;
+use crate::record::final_state::SourcedRow;
 use crate::record::order::OrderRecord;
 
 pub use experiment::exit_code;
@@ -131,8 +131,8 @@ pub struct OrderEvidence {
     pub fate: Fate,
     /// Why, in one sentence.
     pub reason: String,
-    /// The audit rows that speak of it, with their source.
-    pub rows: Vec<(String, AuditRow)>,
+    /// The rows of the audit that speak of it, by table.
+    pub rows: Vec<SourcedRow>,
 }
 
 /// One invariant on the final state.

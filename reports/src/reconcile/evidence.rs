@@ -3,6 +3,7 @@
 use chaos_scenarios::measure::Fate;
 
 use crate::judge::OrderEvidence;
+use crate::record::final_state::SourcedRow;
 
 use super::fate::Found;
 use super::{Case, KnownOrder};
@@ -18,13 +19,10 @@ pub(super) fn worst(cases: &[&Case<'_>]) -> Vec<OrderEvidence> {
 }
 
 fn evidence(case: &Case<'_>) -> OrderEvidence {
-    let rows = case.known.map_or(&[][..], |known| &known.rows);
-    OrderEvidence {
-        order: case.order.clone(),
-        fate: case.fate,
-        reason: reason(case),
-        rows: rows.iter().map(|row| (row.source.clone(), row.row.clone())).collect(),
-    }
+    let told = case.known.map_or(&[][..], |known| &known.rows);
+    let mut rows: Vec<SourcedRow> = told.iter().map(|row| (*row).clone()).collect();
+    rows.sort_by_key(|row| row.row.table());
+    OrderEvidence { order: case.order.clone(), fate: case.fate, reason: reason(case), rows }
 }
 
 fn reason(case: &Case<'_>) -> String {

@@ -12,26 +12,27 @@ use crate::record::run_record::RunRecord;
 use super::effects::{Effects, Kind};
 use super::fate::{Found, Seen};
 use super::known::{Known, KnownOrder, Rules, State};
-use super::{Case, known};
+use super::{Case, hot, known, versions};
 
 /// Most lines of evidence for one invariant.
 const MOST: usize = 20;
-/// The one article whose stock can run out.
-const HOT: &str = "HOT-1";
 
 const TEXTS: [(&str, &str); 13] = [
     ("I1", "an acknowledged order exists"),
     ("I2", "no order exists without an attempt"),
     ("I3", "a definitely refused order has no effect"),
     ("I4", "every order is final after the drain"),
-    ("I5", "per article: initial = available + reserved + consumed, available ≥ 0"),
+    (
+        "I5",
+        "per article: initial = available + reserved + consumed, available ≥ 0, consumed = what orders took",
+    ),
     ("I6", "nothing is reserved after the drain"),
     ("I7", "per order: charges − refunds = its price if completed, else 0"),
     ("I8", "per order: at most one charge, reservation per article, shipment and grant"),
     ("I9", "a completed standard order has one active shipment, a rejected or cancelled one none"),
     ("I10", "an order's final state is the expected one, or cancelled with nothing left of it"),
-    ("I11", "an order that was reported as completed stays completed"),
-    ("I12", "no more of HOT-1 is given out than there was"),
+    ("I11", "what clients were told stays: versions never go back, final states are never left"),
+    ("I12", "no more of HOT-1 is given out than there was, and none is refused while it is free"),
     ("I13", "all bookings together = the prices of all completed orders"),
 ];
 
@@ -101,14 +102,14 @@ impl<'a> Scene<'a> {
             "I3" => Ok(self.refused_without_effect()),
             "I4" => Ok(self.all_final()),
             "I10" => Ok(self.as_expected()),
-            "I11" => self.completed_stays(),
+            "I11" => self.told_stays(),
             _ if !self.rules.effects => Err("the target tells states only, no effects"),
             "I5" => Ok(self.stock_conserved()),
             "I6" => Ok(self.nothing_reserved()),
             "I7" => Ok(self.paid_exactly()),
             "I8" => Ok(self.effects_once()),
             "I9" => Ok(self.shipments_fit()),
-            "I12" => self.hot_not_oversold(),
+            "I12" => hot::violations(self.cases, self.known),
             _ => Ok(self.money_conserved()),
         };
         match violations {
@@ -159,13 +160,24 @@ impl<'a> Scene<'a> {
         open.map(|order| format!("{} is {}", order.id, order.state_name())).collect()
     }
 
+    /// What an article lost must be what orders took, where the target tells who took what.
     fn stock_conserved(&self) -> Vec<String> {
+        let mut taken: HashMap<&str, i128> = HashMap::new();
+        for order in &self.known.orders {
+            for (sku, quantity) in reservations(order, "CONSUMED") {
+                *taken.entry(sku).or_default() += i128::from(quantity);
+            }
+        }
+        let told = self.known.orders.iter().any(KnownOrder::has_reservations);
         let violating = self.known.stock.iter().filter_map(|row| match row {
             AuditRow::Stock { sku, initial, available, reserved, consumed } => {
                 let sum = i128::from(*available) + i128::from(*reserved) + i128::from(*consumed);
-                (sum != i128::from(*initial) || *available < 0).then(|| {
-                    format!("{sku}: {initial} ≠ {available} available + {reserved} reserved + {consumed} consumed")
-                })
+                let taken = taken.get(sku.as_str()).copied().unwrap_or(0);
+                if sum != i128::from(*initial) || *available < 0 {
+                    return Some(format!("{sku}: {initial} ≠ {available} available + {reserved} reserved + {consumed} consumed"));
+                }
+                (told && taken != i128::from(*consumed))
+                    .then(|| format!("{sku}: {consumed} consumed, but orders took {taken}"))
             }
             _ => None,
         });
@@ -242,36 +254,19 @@ impl<'a> Scene<'a> {
         })
     }
 
-    fn completed_stays(&self) -> Check {
-        if !self.cases.iter().any(|case| case.seen == Seen::Completed) {
-            return Err("no order was reported as completed before the end");
+    fn told_stays(&self) -> Check {
+        let told = |case: &Case<'_>| case.seen == Seen::Completed || !case.order.polls.is_empty();
+        if !self.cases.iter().any(|case| told(case)) {
+            return Err("no client was told how an order stands before the end");
         }
         Ok(self.violating(|case| {
             let completed = case.known.and_then(KnownOrder::state) == Some(State::Completed);
-            (case.seen == Seen::Completed && !completed).then(|| {
-                format!("{} was reported as completed and is {}", case.order.id, state(case))
-            })
+            if case.seen == Seen::Completed && !completed {
+                let state = state(case);
+                return Some(format!("{} was reported as completed and is {state}", case.order.id));
+            }
+            versions::violation(case)
         }))
-    }
-
-    fn hot_not_oversold(&self) -> Check {
-        let stock = self.known.stock.iter().find_map(|row| match row {
-            AuditRow::Stock { sku, initial, .. } if sku == HOT => Some(i128::from(*initial)),
-            _ => None,
-        });
-        let stock = stock.ok_or("the target has no article HOT-1")?;
-        let given = |order: &KnownOrder<'_>, state| -> i128 {
-            let of_hot = reservations(order, state).filter(|(sku, _)| *sku == HOT);
-            of_hot.map(|(_, quantity)| i128::from(quantity)).sum()
-        };
-        let orders = self.known.orders.iter();
-        let sum: i128 =
-            orders.map(|order| given(order, "RESERVED") + given(order, "CONSUMED")).sum();
-        Ok(if sum > stock {
-            vec![format!("{HOT}: {sum} given out of {stock}")]
-        } else {
-            Vec::new()
-        })
     }
 
     fn money_conserved(&self) -> Vec<String> {

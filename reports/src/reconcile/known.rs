@@ -126,6 +126,30 @@ impl KnownOrder<'_> {
         })
     }
 
+    /// Why it was refused.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.stored().find_map(|row| match row {
+            AuditRow::Orders { reason, .. } => reason.as_deref(),
+            _ => None,
+        })
+    }
+
+    /// The number of its last change.
+    pub(super) fn version(&self) -> Option<i64> {
+        self.stored().find_map(|row| match row {
+            AuditRow::Orders { version, .. } => *version,
+            _ => None,
+        })
+    }
+
+    /// When it was stored, wall clock in microseconds.
+    pub(super) fn accepted_at(&self) -> Option<i64> {
+        self.stored().find_map(|row| match row {
+            AuditRow::Orders { accepted_at, .. } => *accepted_at,
+            _ => None,
+        })
+    }
+
     /// When it became final, wall clock in microseconds.
     pub(super) fn terminal_at(&self) -> Option<i64> {
         self.stored().find_map(|row| match row {
@@ -144,6 +168,11 @@ impl KnownOrder<'_> {
         self.is_told_in(AuditTable::Todos)
     }
 
+    /// Whether any stock was ever set aside for it.
+    pub(super) fn has_reservations(&self) -> bool {
+        self.is_told_in(AuditTable::Reservations)
+    }
+
     fn is_told_in(&self, table: AuditTable) -> bool {
         self.rows.iter().any(|row| row.row.table() == table)
     }
@@ -154,7 +183,7 @@ impl KnownOrder<'_> {
 }
 
 impl State {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         match name {
             "COMPLETED" => Self::Completed,
             "REJECTED" => Self::Rejected,

@@ -5,8 +5,10 @@ mod auditors;
 mod effects;
 mod evidence;
 mod fate;
+mod hot;
 mod invariant;
 mod known;
+mod versions;
 
 #[cfg(test)]
 pub(crate) mod tests;

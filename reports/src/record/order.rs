@@ -1,5 +1,7 @@
 //! The ledger of a run: one line per order that was due, with what its client saw.
 
+use std::collections::HashMap;
+
 use chaos_scenarios::workload::Expected;
 use serde::{Deserialize, Serialize};
 
@@ -64,4 +66,42 @@ pub struct OrderRecord {
     /// What went wrong, in words, if something did; at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// How it stood whenever a client asked later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub polls: Vec<Poll>,
+}
+
+/// What a client was told about an order when it asked for its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// When it asked.
+    pub start: Moment,
+    /// When it had its answer.
+    pub end: Moment,
+    /// The state, such as `CHARGED`.
+    pub state: String,
+    /// The version, if it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+}
+
+/// A poll and the order that it asks for; one line of `polls.jsonl.zst`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolledOrder {
+    /// The order's id.
+    pub order: String,
+    /// What was told.
+    #[serde(flatten)]
+    pub poll: Poll,
+}
+
+/// Gives each order what clients were told about it.
+pub fn attach(orders: &mut [OrderRecord], polls: Vec<PolledOrder>) {
+    let places: HashMap<String, usize> =
+        orders.iter().enumerate().map(|(place, order)| (order.id.clone(), place)).collect();
+    for PolledOrder { order, poll } in polls {
+        if let Some(place) = places.get(&order) {
+            orders[*place].polls.push(poll);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::{Artifact, RenderError};
 use crate::chart::sampling::percentile;
 use crate::judge::report::{Cell, ExperimentReport, RunReport};
 use crate::judge::{
-    ExpectationResult, Flag, InvariantResult, Marks, Reconciliation, Value, Verdict,
+    ExpectationResult, Flag, InvariantResult, Marks, OrderEvidence, Reconciliation, Value, Verdict,
 };
 use crate::record::event::Host;
 use crate::record::run_record::PendingSample;
@@ -51,6 +51,8 @@ struct Run<'a> {
     measures: BTreeMap<String, Quantity<'a>>,
     reconciliation: Option<BTreeMap<&'static str, u64>>,
     invariants: &'a [InvariantResult],
+    /// The worst orders, each with all that is known of it.
+    orders: &'a [OrderEvidence],
     expectations: Vec<Asked<'a>>,
     timeline: Timeline<'a>,
 }
@@ -163,6 +165,7 @@ fn run(run: &RunReport) -> Run<'_> {
         measures: judgement.measures.iter().map(measure).collect(),
         reconciliation: judgement.reconciliation.as_ref().map(reconciliation),
         invariants: &judgement.invariants,
+        orders: &judgement.orders,
         expectations: judgement.expectations.iter().map(asked).collect(),
         timeline: timeline(run),
     }

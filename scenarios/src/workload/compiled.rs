@@ -1,6 +1,8 @@
 //! From a workload as data to its `n`-th request, fast: templates are parsed once, and what stands
 //! in a request depends on nothing but seed, `n` and the schedule.
 
+use std::cell::RefCell;
+
 use super::template::{Place, Source, Template, TemplateError};
 use super::{Expected, LedgerEntry, LedgerTemplate, Request, RequestTemplate, Schedule, Workload};
 use crate::quantity::Span;
@@ -227,15 +229,23 @@ impl CompiledWorkload {
         let (order_id, kind) = ledger.as_ref().map_or(("", ""), |entry| {
             (entry.id.as_str(), entry.kind.as_deref().unwrap_or_default())
         });
-        let mut source = Source { n, random, order_id, kind, earlier };
+        let named = RefCell::new(None);
+        let earlier = |random: &mut Random| {
+            let id = earlier(random);
+            named.replace(Some(id.clone()));
+            id
+        };
+        let mut source = Source { n, random, order_id, kind, earlier: &earlier };
         let path = compiled.path.render(&mut source);
+        let asks = named.take();
         let headers = compiled
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), value.render(&mut source)))
             .collect();
         let body = compiled.body.as_ref().map(|body| body.render(&mut source));
-        Request { template: index, method: compiled.method.clone(), path, headers, body, ledger }
+        let method = compiled.method.clone();
+        Request { template: index, method, path, headers, body, ledger, asks }
     }
 
     /// The id of an order of this workload that is due at least [`EARLIER`] before request `n`.

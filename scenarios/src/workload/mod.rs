@@ -124,4 +124,6 @@ pub struct Request {
     pub body: Option<String>,
     /// Set for an order.
     pub ledger: Option<LedgerEntry>,
+    /// The earlier order that the path names, if it names one: the request asks how that stands.
+    pub asks: Option<String>,
 }

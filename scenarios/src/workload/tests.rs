@@ -88,6 +88,22 @@ fn classes_and_expected_ends_have_their_shares() {
 }
 
 #[test]
+fn a_request_for_the_state_of_an_order_names_it() {
+    let (workload, schedule) = (checkout(), schedule(100.0, Arrival::Constant, SEED));
+    let mut asking = 0;
+    for n in 0..2_000 {
+        let request = workload.request(SEED, n, &schedule);
+        let class = &workload.workload().requests[request.template].class;
+        assert_eq!(request.asks.is_some(), class == "status", "{request:?}");
+        if let Some(id) = request.asks {
+            assert_eq!(request.path, format!("/orders/{id}"));
+            asking += 1;
+        }
+    }
+    assert!(asking > 200, "{asking}");
+}
+
+#[test]
 fn no_two_orders_share_an_id_not_even_under_two_seeds() {
     let (workload, schedule) = (checkout(), schedule(100.0, Arrival::Constant, SEED));
     let mut ids = HashSet::new();

@@ -1,24 +1,13 @@
-//! A violation of every invariant, planted in an otherwise clean state.
+//! What the invariants say of a clean state, and how they show what they found. Violations are
+//! planted in the exam.
 
 use chaos_scenarios::measure::Fate;
 use chaos_scenarios::workload::Expected;
 
-use super::{ACCEPTED, COMPLETED, FAIL, ID, REJECTED, Seen, UNKNOWN, good, judged, order};
+use super::{ACCEPTED, COMPLETED, FAIL, ID, REJECTED, UNKNOWN, good, judged, order};
 use crate::fabricated::state::StateBuilder;
-use crate::record::final_state::{AuditRow, FinalState};
+use crate::record::final_state::AuditRow;
 use crate::record::order::OrderRecord;
-
-/// The invariants that are broken, by id.
-fn broken(orders: &[OrderRecord], state: &FinalState) -> Vec<String> {
-    let known = judged(orders, state);
-    let broken = known.invariants.into_iter().filter(|invariant| invariant.held == Some(false));
-    broken
-        .map(|invariant| {
-            assert!(!invariant.evidence.is_empty(), "{} is broken without evidence", invariant.id);
-            invariant.id
-        })
-        .collect()
-}
 
 fn stock(sku: &str, available: i64, reserved: i64, consumed: i64) -> AuditRow {
     AuditRow::Stock { sku: sku.to_owned(), initial: 100, available, reserved, consumed }
@@ -56,46 +45,6 @@ fn a_clean_state_keeps_every_invariant() {
     assert!(known.invariants.iter().all(|it| it.held == Some(true)), "{:?}", known.invariants);
     assert_eq!((known.count(Fate::Dead), known.count(Fate::Stuck)), (1, 1));
     assert_eq!(known.count(Fate::Fine), 4);
-}
-
-/// What the client saw, what is left, and the invariants that this breaks.
-const PLANTED: [(Seen, &str, &[&str]); 9] = [
-    (ACCEPTED, "", &["I1"]),
-    (FAIL, "standard COMPLETED consumed charged shipped", &["I3"]),
-    // Not final, with effects that are no prefix: neither dead nor stuck.
-    (UNKNOWN, "standard ACCEPTED shipped", &["I4"]),
-    (UNKNOWN, "pickup CANCELLED reserved", &["I6", "I10"]),
-    (UNKNOWN, "standard CANCELLED charged", &["I7", "I10", "I13"]),
-    (UNKNOWN, "standard COMPLETED consumed charged shipped unshipped", &["I8"]),
-    (UNKNOWN, "standard COMPLETED consumed charged", &["I9", "I10"]),
-    (UNKNOWN, "standard REJECTED", &["I10"]),
-    (COMPLETED, "standard CANCELLED", &["I11"]),
-];
-
-#[test]
-fn every_planted_violation_of_an_order_is_found() {
-    for (seen, words, ids) in PLANTED {
-        assert_eq!(broken(&[good(ID, seen)], &super::left(words)), ids, "left: {words}");
-    }
-}
-
-#[test]
-fn every_planted_violation_of_the_whole_is_found() {
-    let with = |plant: &dyn Fn(&mut StateBuilder)| {
-        let mut state = StateBuilder::default();
-        plant(state.completed(ID, 1));
-        broken(&[good(ID, UNKNOWN)], &state.build())
-    };
-    assert_eq!(with(&|_| {}), Vec::<String>::new());
-    assert_eq!(with(&|state| drop(state.completed("order-9", 1).build())), ["I2"]);
-    assert_eq!(with(&|state| drop(state.row(stock("SKU-9", 98, 0, 1)).build())), ["I5"]);
-    assert_eq!(with(&|state| drop(state.row(stock("SKU-9", -1, 0, 101)).build())), ["I5"]);
-    assert_eq!(with(&|state| drop(state.row(stock("SKU-9", 99, 1, 0)).build())), ["I6"]);
-    let oversold = with(&|state| {
-        state.row(stock("HOT-1", 0, 0, 100)).row(hot(101));
-    });
-    assert_eq!(oversold, ["I12"]);
-    assert_eq!(with(&|state| drop(state.leave("canary-1", "charged").build())), ["I13"]);
 }
 
 #[test]

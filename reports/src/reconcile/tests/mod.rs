@@ -3,6 +3,8 @@
 
 mod anomaly;
 pub(crate) mod auditors;
+mod conservation;
+mod exam;
 mod invariant;
 mod matrix;
 
@@ -43,6 +45,7 @@ fn order(id: &str, seen: Seen, expect: Expected) -> OrderRecord {
         acknowledged: seen.1,
         status: seen.1.map(|_| 201),
         error: None,
+        polls: Vec::new(),
     }
 }
 

@@ -7,6 +7,9 @@ use crate::judge::{InvariantResult, OrderEvidence};
 use crate::record::order::{Acknowledgement, OrderRecord, Outcome};
 use crate::render::view::{ScenarioView, seconds_of};
 
+/// Most rows of one table that are shown of an order: the page is for people.
+const ROWS_SHOWN: usize = 4;
+
 /// Invariants of every run.
 pub(super) fn invariants(scenario: &ScenarioView) -> Markup {
     let runs = scenario.runs();
@@ -67,10 +70,28 @@ fn order(one: &OrderEvidence, seconds: impl Fn(crate::record::Moment) -> String)
                 ": " (seen(order))
                 @if let Some(error) = &order.error { " — " (error) }
             } }
-            @for (source, row) in &one.rows {
-                p { code { (source) " " (serde_json::to_string(row).unwrap_or_default()) } }
+            @for poll in one.order.polls.iter().take(ROWS_SHOWN) {
+                p { small {
+                    "told at " (seconds(poll.end)) ": " code { (poll.state) }
+                    @if let Some(version) = poll.version { ", version " (version) }
+                } }
+            }
+            (more(one.order.polls.len(), "answers"))
+            @for rows in one.rows.chunk_by(|row, next| row.row.table() == next.row.table()) {
+                @for row in rows.iter().take(ROWS_SHOWN) {
+                    p { code { (row.source) " " (serde_json::to_string(&row.row).unwrap_or_default()) } }
+                }
+                (more(rows.len(), rows[0].row.table().name()))
             }
         }
+    }
+}
+
+/// What is left out, and where it stands.
+fn more(all: usize, of: &str) -> Markup {
+    let left = all.saturating_sub(ROWS_SHOWN);
+    html! {
+        @if left > 0 { p { small { "… and " (left) " more " (of) " in " code { "report.json" } } } }
     }
 }
 
