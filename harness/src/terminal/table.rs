@@ -22,8 +22,8 @@ const COLUMNS: [&str; 9] = [
 /// Columns of words; those behind them hold figures.
 const WORDS: usize = 3;
 
-/// The matrix, one row per scenario and target, with the figures of its first run; then why what
-/// did not hold did not.
+/// The matrix, one row per scenario and target, with the figures of its run, or the medians of its
+/// repeats; then why what did not hold did not.
 pub fn render(report: &ExperimentReport) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
@@ -48,8 +48,9 @@ fn row(report: &ExperimentReport, cell: &Cell) -> Vec<Field> {
         Field::new(format!("{}@{}", cell.target, cell.mode)),
         Field::new(verdict(cell.verdict, &cell.flags)),
     ];
-    let shown = cell.runs.first().or(cell.control.as_ref()).and_then(|id| report.run(id));
-    fields.extend(MEASURES.iter().map(|measure| Field::new(figure(shown, measure))));
+    let ids = if cell.runs.is_empty() { cell.control.as_slice() } else { &cell.runs };
+    let runs: Vec<&RunReport> = ids.iter().filter_map(|id| report.run(id)).collect();
+    fields.extend(MEASURES.iter().map(|measure| Field::new(figure(&runs, measure))));
     fields
 }
 
@@ -62,13 +63,24 @@ const MEASURES: [Measure; 6] = [
     Measure::Fate(Fate::Duplicate),
 ];
 
-fn figure(run: Option<&RunReport>, measure: &Measure) -> String {
-    match run.and_then(|run| run.judgement.measures.get(measure)) {
-        None | Some(Value::Absent(_)) => "–".to_owned(),
-        Some(Value::Exact(share)) if measure.unit() == Unit::Share => {
+/// A measure of a run, or the median of several: of an even number the lower one, so that it was
+/// really observed.
+fn figure(runs: &[&RunReport], measure: &Measure) -> String {
+    let values = runs.iter().filter_map(|run| run.judgement.measures.get(measure));
+    let mut known: Vec<(f64, &Value)> = values
+        .filter_map(|value| match value {
+            Value::Exact(number) => Some((*number, value)),
+            Value::AtLeast(number) => Some((number.next_up(), value)),
+            Value::Absent(_) => None,
+        })
+        .collect();
+    known.sort_by(|one, other| one.0.total_cmp(&other.0));
+    match known.get(known.len().saturating_sub(1) / 2) {
+        None => "–".to_owned(),
+        Some((_, Value::Exact(share))) if measure.unit() == Unit::Share => {
             format!("{:.1} %", share * 100.0)
         }
-        Some(value) => value.show(measure.unit()),
+        Some((_, value)) => value.show(measure.unit()),
     }
 }
 
