@@ -19,6 +19,11 @@ pub const CATALOGUE: &[Architecture] = &[
         compose: include_str!("../monolith/compose.yaml"),
     },
     Architecture {
+        name: "direct",
+        title: "Microservices that call each other",
+        compose: include_str!("../direct/compose.yaml"),
+    },
+    Architecture {
         name: "broker",
         title: "Microservices over a message broker",
         compose: include_str!("../broker/compose.yaml"),

@@ -166,8 +166,9 @@ fn the_library_and_the_built_in_targets_are_valid() {
     let scenarios = fs::read_dir(root.join("scenarios/src/library")).expect("the library");
     let mut files: Vec<String> =
         scenarios.flatten().map(|entry| entry.path().display().to_string()).collect();
-    for target in ["monolith", "broker"] {
-        files.push(root.join("targets").join(target).join("compose.yaml").display().to_string());
+    for target in chaos_targets::CATALOGUE {
+        let folder = root.join("targets").join(target.name);
+        files.push(folder.join("compose.yaml").display().to_string());
     }
     let words: Vec<&str> =
         ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();

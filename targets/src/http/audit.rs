@@ -82,6 +82,14 @@ pub(crate) const STEPS: Table = Table {
           FROM steps ORDER BY order_id, step",
 };
 
+/// What is owed to orders.
+pub(crate) const TODOS: Table = Table {
+    name: "todos",
+    sql: "SELECT json_build_object('table', 'todos', 'order', order_id, 'what', what,
+              'attempts', attempts, 'last_error', last_error)::text
+          FROM todos ORDER BY order_id, what",
+};
+
 /// Streams the tables from one snapshot, after `first`, lines that are already known.
 ///
 /// When the database fails on the way, the answer breaks off without its proper end, so that no

@@ -55,7 +55,8 @@ const OLD_EPOCH: &str = "a newer pipeline manager has taken over";
 struct Steps {
     database: Database,
     role: Role,
-    safeguards: Safeguards,
+    /// Whether a step that was asked for before is known again, and one that was undone refused.
+    keyed: bool,
 }
 
 /// The routes for the steps that `role` owns.
@@ -64,7 +65,7 @@ pub(crate) fn routes(database: Database, role: Role, safeguards: Safeguards) -> 
         .route("/steps/{step}", post(forward))
         .route("/steps/{step}/compensate", post(compensate))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(Steps { database, role, safeguards })
+        .with_state(Steps { database, role, keyed: safeguards.has(Safeguard::Idempotency) })
 }
 
 async fn forward(
@@ -147,14 +148,14 @@ impl Steps {
         let order = &request.order;
         let unit = self.database.begin().await?;
         self.admit(&unit, request).await?;
-        let keyed = self.safeguards.has(Safeguard::Idempotency);
-        let found = if keyed { steps::begin(&unit, &order.id, step).await? } else { Forward::New };
+        let found =
+            if self.keyed { steps::begin(&unit, &order.id, step).await? } else { Forward::New };
         let outcome = match found {
             Forward::Undone => return Err(StepsError::AlreadyUndone),
             Forward::Known(outcome) => outcome,
             Forward::New => {
                 let outcome = step::forward(&unit, step, order).await?;
-                if keyed {
+                if self.keyed {
                     steps::finish(&unit, &order.id, step, outcome).await?;
                 }
                 outcome
@@ -176,8 +177,8 @@ impl Steps {
         let order = &request.order;
         let unit = self.database.begin().await?;
         self.admit(&unit, request).await?;
-        let keyed = self.safeguards.has(Safeguard::Idempotency);
-        let found = if keyed { steps::undo(&unit, &order.id, step).await? } else { Backward::New };
+        let found =
+            if self.keyed { steps::undo(&unit, &order.id, step).await? } else { Backward::New };
         if found == Backward::New {
             step::compensate(&unit, step, order).await?;
         }

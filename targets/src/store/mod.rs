@@ -5,6 +5,7 @@ mod database;
 pub(crate) mod orders;
 pub(crate) mod schema;
 pub(crate) mod steps;
+pub(crate) mod todos;
 mod unit;
 
 pub(crate) use database::Database;

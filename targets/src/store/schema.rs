@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Messages,
     /// Steps that were asked for over HTTP, and the epochs of those who asked.
     Steps,
+    /// What is owed to orders.
+    Todos,
 }
 
 impl Part {
@@ -39,6 +41,7 @@ impl Part {
             Self::Notifications => NOTIFICATIONS,
             Self::Messages => MESSAGES,
             Self::Steps => STEPS,
+            Self::Todos => TODOS,
         }
     }
 }
@@ -86,6 +89,14 @@ CREATE TABLE IF NOT EXISTS steps (
     compensated boolean NOT NULL DEFAULT false, at bigint NOT NULL, PRIMARY KEY (order_id, step));
 CREATE TABLE IF NOT EXISTS epoch (one boolean PRIMARY KEY CHECK (one), epoch bigint NOT NULL);
 INSERT INTO epoch VALUES (true, 0) ON CONFLICT DO NOTHING;";
+
+// Rows come and go with every order: an index of what is due keeps looking for them cheap.
+const TODOS: &str = "
+CREATE TABLE IF NOT EXISTS todos (
+    order_id text NOT NULL, what text NOT NULL, request text NOT NULL, due_at bigint NOT NULL,
+    attempts int NOT NULL DEFAULT 0, redrives int NOT NULL DEFAULT 0, last_error text,
+    given_up boolean NOT NULL DEFAULT false, PRIMARY KEY (order_id, what));
+CREATE INDEX IF NOT EXISTS todos_due ON todos (due_at) WHERE NOT given_up;";
 
 /// Creates what is missing. Doing it again, or from two replicas at once, changes nothing.
 pub(crate) async fn lay_out(database: &Database, parts: &[Part]) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! How the parts are put together: one file per architecture, and what all of them need.
 
 mod broker;
+mod direct;
 mod monolith;
 mod service;
 
@@ -20,6 +21,7 @@ use crate::http::{PortError, public, serve};
 use crate::log;
 use crate::messaging::Broker;
 use crate::metrics::Metrics;
+use crate::role::Role;
 use crate::settings::{Settings, Wiring};
 use crate::store::schema::{Part, lay_out};
 use crate::store::{Database, StoreError};
@@ -68,10 +70,11 @@ impl Ending {
 /// Runs the role until `stop`.
 pub(crate) async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
     let ending = Ending::after_notice(stop);
-    match settings.wiring {
-        Wiring::Monolith => monolith::run(settings, ending).await,
-        Wiring::Broker => broker::run(settings, ending).await,
-        Wiring::Direct | Wiring::Pipeline => service::run(settings, ending).await,
+    match (settings.wiring, settings.role) {
+        (Wiring::Monolith, _) => monolith::run(settings, ending).await,
+        (Wiring::Broker, _) => broker::run(settings, ending).await,
+        (Wiring::Direct, Role::Orders) => direct::run(settings, ending).await,
+        (Wiring::Direct | Wiring::Pipeline, _) => service::run(settings, ending).await,
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunErr
         .await
 }
 
-fn parts(role: Role) -> &'static [Part] {
+pub(super) fn parts(role: Role) -> &'static [Part] {
     match role {
         Role::Inventory => &[Part::Steps, Part::Stock],
         Role::Payments => &[Part::Steps, Part::Ledger],
