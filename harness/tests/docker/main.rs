@@ -9,6 +9,7 @@
 )]
 
 mod cleaning;
+mod databases;
 mod faults;
 mod fixture;
 mod images;

@@ -12,7 +12,7 @@ use chaos_harness::port::{
 use chaos_harness::recorder::Recorder;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Event;
-use chaos_reports::record::final_state::SourcedRow;
+use chaos_reports::record::final_state::{AuditRow, SourcedRow};
 use chaos_reports::record::window::{WINDOW_MICROS, Window};
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
@@ -38,6 +38,9 @@ pub(crate) struct World {
     pub(crate) standing: Mutex<bool>,
     pub(crate) loading: Mutex<bool>,
     pub(crate) recorder: Mutex<Option<Recorder>>,
+    /// What was audited, in its order.
+    pub(crate) audits: Mutex<Vec<String>>,
+    pub(crate) silent_database: Mutex<bool>,
 }
 
 impl World {
@@ -224,17 +227,26 @@ impl Auditor for FakeAuditor {
 
     async fn audit(
         &self,
-        _endpoint: &Endpoint,
+        endpoint: &Endpoint,
         _deployment: &Deployment,
     ) -> Result<Vec<SourcedRow>, PortError> {
-        Ok(Vec::new())
+        let mut audits = self.0.audits.lock().unwrap();
+        audits.push(endpoint.scheme.clone());
+        // It goes on while it is read.
+        let order = format!("order-{}", audits.len());
+        let row = AuditRow::Shipments { order, state: "ACTIVE".to_owned() };
+        Ok(vec![SourcedRow::told(&endpoint.to_string(), row)])
     }
 
     async fn audit_database(
         &self,
-        _audit: &DatabaseAudit,
+        audit: &DatabaseAudit,
         _deployment: &Deployment,
     ) -> Result<Vec<SourcedRow>, PortError> {
-        Ok(Vec::new())
+        self.0.audits.lock().unwrap().push(audit.database.scheme.clone());
+        match *self.0.silent_database.lock().unwrap() {
+            true => Err(PortError("it says nothing".to_owned())),
+            false => Ok(Vec::new()),
+        }
     }
 }

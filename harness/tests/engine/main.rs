@@ -8,17 +8,20 @@
     reason = "a test"
 )]
 
+mod audit;
 mod fake;
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaos_harness::folder::{FINAL_STATE, read_final_state};
 use chaos_harness::port::{Identity, Ports};
 use chaos_harness::recorder::{Recorder, Sink};
 use chaos_harness::run::{Run, Setting};
 use chaos_harness::stop::Stop;
 use chaos_reports::record::event::{Ending, Host, Phase};
+use chaos_reports::record::final_state::SourcedRow;
 use chaos_reports::record::run_record::RunRecord;
 use chaos_scenarios::action::{Action, Replica};
 use chaos_scenarios::plan::Plan;
@@ -39,6 +42,10 @@ x-chaos:
   roles: {entry: proxy, broker: broker}
   ready: {broker: http://broker:9090/readyz}
   audit: [http://broker:9090/audit]
+  audit-sql:
+    - database: postgres://u:p@broker:5432/shop
+      checks: http://broker:9090/audit
+      queries: {shipments: SELECT 1}
   pending: [http://broker:9090/pending]
   canary: order
 ";
@@ -81,6 +88,8 @@ struct Ended {
     ending: Ending,
     record: RunRecord,
     world: Arc<World>,
+    /// What was read in the end; none if it did not come to that.
+    final_state: Option<Vec<SourcedRow>>,
 }
 
 async fn execute(world: World, stop: Stop, sink: Box<dyn Sink>) -> Ended {
@@ -111,7 +120,8 @@ async fn execute_in(plan: Plan, world: Arc<World>, stop: Stop, sink: Box<dyn Sin
     let recorder = Recorder::new(sink);
     let run = Run::new(plan, setting, ports, recorder.clone(), stop);
     let ending = run.execute().await;
-    Ended { ending, record: recorder.read(Clone::clone), world }
+    let final_state = read_final_state(&folder.path().join(FINAL_STATE)).ok();
+    Ended { ending, record: recorder.read(Clone::clone), world, final_state }
 }
 
 async fn to_the_end(world: World) -> Ended {

@@ -19,7 +19,7 @@ const SEEN: [(&str, Seen); 5] = [
 /// row.
 type Column = (&'static str, Expected, &'static str, [Fate; 5]);
 
-const CASES: [Column; 32] = {
+const CASES: [Column; 37] = {
     use Expected::{Completed as Good, Either, Rejected as Refused};
     use Fate::{BrokenPromise, Dead, Fine, Invalid, Lost, Phantom, Stuck, Wrong};
     const ABSENT: [Fate; 5] = [Lost, Fine, Lost, Fine, Fine];
@@ -59,6 +59,12 @@ const CASES: [Column; 32] = {
         ("dead-lettered", Good, "digital ACCEPTED dead", GIVEN_UP),
         // The message that takes the stock for good was given up.
         ("dead-lettered", Good, "pickup COMPLETED reserved charged dead", GIVEN_UP),
+        // What could not be undone yet is owed, in whatever order the rest was undone.
+        ("not-final", Good, "standard CANCELLED reserved owed", OPEN),
+        ("not-final", Refused, "standard REJECTED released charged owed", OPEN),
+        ("dead-lettered", Good, "standard NEEDS_ATTENTION released charged owed dead", GIVEN_UP),
+        ("completed", Good, "digital COMPLETED charged granted owed", DONE),
+        ("misfit", Good, "digital CANCELLED charged granted reserved owed", MISFIT),
         ("misfit", Good, "standard COMPLETED", MISFIT),
         ("misfit", Good, "standard COMPLETED reserved charged shipped", MISFIT),
         ("misfit", Good, "standard COMPLETED consumed underpaid shipped", MISFIT),
