@@ -3,6 +3,10 @@
 //!
 //! It is off unless `CHAOS_SWITCH` is `on`, it is armed over the admin port, and a restart disarms
 //! it. One process has one switch, which any place may reach without being handed it.
+//!
+//! A place is `STEP.POINT`. The step is that of the domain where a service does or undoes one
+//! (`charge`), `order` where an order is taken, `advance` where the orders hear of it again, and
+//! `outbox` where events are published. A reply to a message is its acknowledgement.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 use super::{health, measure, metrics_route, nothing_done, problem, report};
+use crate::chaos_switch::Injected;
 use crate::domain::order::{Order, OrderError};
 use crate::metrics::Metrics;
 use crate::step::inventory;
@@ -43,6 +44,9 @@ pub(crate) enum PlaceError {
     /// The order was given up, and everything that was done for it is undone.
     #[error("the order was cancelled, and nothing of it is left: {0}")]
     Cancelled(String),
+    /// It was asked for: the status to answer with.
+    #[error(transparent)]
+    Injected(#[from] Injected),
     /// Nobody knows how far the order has come.
     #[error("the order could not be finished: {0}")]
     Unfinished(String),
@@ -105,6 +109,7 @@ fn refuse(error: &PlaceError) -> Response {
             | StoreError::Undone(_),
         )
         | PlaceError::Cancelled(_) => nothing_done(message),
+        PlaceError::Injected(injected) => problem(injected.status(), message),
         PlaceError::Store(StoreError::CommitUnknown(_))
         | PlaceError::Unpublished(_)
         | PlaceError::Unfinished(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, message),

@@ -10,13 +10,26 @@ use super::outbox::Outbox;
 use super::publisher::PublishError;
 use super::retry::Failure;
 use super::{Context, inbox};
+use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
 use crate::store::{StoreError, Unit};
+
+/// What an event makes a service do, as the chaos switch calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// A step, or what counts as one.
+    Forward(&'static str),
+    /// The way back through a step.
+    Back(&'static str),
+}
 
 /// What a service does about events.
 pub(crate) trait Reactor: Send + Sync + 'static {
     /// The events it wants, as routing keys.
     fn routing_keys(&self) -> Vec<String>;
+
+    /// What it will do about an event; none where it has nothing to do.
+    fn work(&self, event: &Event) -> Option<Work>;
 
     /// Takes the locks that a whole batch needs, before any of its events is worked on.
     fn prepare<'a>(
@@ -42,6 +55,9 @@ pub(crate) enum StepError {
     /// An event could not be published after the commit.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// It was asked for; it may go well later.
+    #[error(transparent)]
+    Injected(#[from] Injected),
     /// The event makes no sense here; it never will.
     #[error("{0}")]
     Impossible(String),
@@ -51,7 +67,7 @@ impl StepError {
     /// Whether another attempt can go well.
     pub(super) fn failure(&self) -> Failure {
         match self {
-            Self::Store(_) | Self::Publish(_) => Failure::Transient,
+            Self::Store(_) | Self::Publish(_) | Self::Injected(_) => Failure::Transient,
             Self::Impossible(_) => Failure::Permanent,
         }
     }
@@ -90,6 +106,7 @@ impl Handling {
 
     /// Handles a batch of messages in one transaction; those handled before are left out.
     pub(crate) async fn handle(&self, batch: &[&Message]) -> Result<(), StepError> {
+        self.pass_before_tx(batch).await?;
         let unit = self.context.database.begin().await?;
         let ids: Vec<Uuid> = batch.iter().map(|message| message.id).collect();
         let admitted = inbox::admit(&unit, &ids, self.context.safeguards).await?;
@@ -102,10 +119,35 @@ impl Handling {
         }
         let pending = self.outbox.record(&unit, follow).await?;
         unit.commit().await?;
+        self.pass_after_commit(batch).await?;
         let messages = &self.context.metrics.messages;
         messages.with_label_values(&["handled"]).inc_by(events.len() as u64);
         let duplicates = batch.len() - events.len();
         messages.with_label_values(&["duplicate"]).inc_by(duplicates as u64);
         Ok(self.outbox.dispatch(pending).await?)
+    }
+
+    async fn pass_before_tx(&self, batch: &[&Message]) -> Result<(), Injected> {
+        for message in batch {
+            if let Some(Work::Forward(step)) = self.reactor.work(&message.event) {
+                chaos_switch::reach(step, Point::BeforeTx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn pass_after_commit(&self, batch: &[&Message]) -> Result<(), Injected> {
+        for message in batch {
+            match self.reactor.work(&message.event) {
+                Some(Work::Forward(step)) => {
+                    chaos_switch::reach(step, Point::AfterCommit).await?;
+                }
+                Some(Work::Back(step)) => {
+                    chaos_switch::reach(step, Point::AfterCompensation).await?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use handling::{Reactor, StepError};
+pub(crate) use handling::{Reactor, StepError, Work};
 pub(crate) use outbox::Outbox;
 
 use crate::backlog::{Backlog, DeadLetter, Redriven};

@@ -12,11 +12,14 @@ use uuid::Uuid;
 use super::Context;
 use super::message::Outgoing;
 use super::publisher::{CONFIRM_DEADLINE, PublishError, Publisher};
+use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
 use crate::log::{self, now_micros};
 use crate::safeguard::{Safeguard, Safeguards};
 use crate::store::{Database, StoreError, Unit};
 
+/// What the chaos switch calls publishing.
+pub(super) const STEP: &str = "outbox";
 /// Events that are published and confirmed together.
 const WINDOW: i64 = 100;
 /// The relay is woken by commits of this process; it looks by itself for what others left behind.
@@ -151,6 +154,7 @@ impl Relay {
             .map(|(row, _)| row.get("id"))
             .collect();
         if !sent.is_empty() {
+            chaos_switch::reach(STEP, Point::AfterConfirm).await?;
             let sql = "UPDATE outbox SET sent_at = $2 WHERE id = ANY ($1)";
             unit.execute(sql, &[&sent, &now_micros()]).await?;
         }
@@ -168,6 +172,8 @@ enum RelayError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error(transparent)]
+    Injected(#[from] Injected),
     #[error("a stored event cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }

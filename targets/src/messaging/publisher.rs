@@ -10,6 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::Context;
 use super::link::Link;
 use super::message::Outgoing;
+use super::outbox;
+use crate::chaos_switch::{self, Point};
 use crate::metrics::Metrics;
 use crate::safeguard::{Safeguard, Safeguards};
 
@@ -60,6 +62,10 @@ impl Publisher {
         let mut sent = Vec::with_capacity(messages.len());
         for message in messages {
             sent.push(self.send(&open.channel, message, deadline).await);
+        }
+        if let Err(injected) = chaos_switch::reach(outbox::STEP, Point::AfterPublish).await {
+            let failed = Err(PublishError::Unconfirmed(injected.to_string()));
+            return vec![failed; messages.len()];
         }
         let mut results = Vec::with_capacity(messages.len());
         for (message, sent) in messages.iter().zip(sent) {

@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 
 use super::{Ending, RunError, Surface};
 use crate::backlog::Backlog;
+use crate::chaos_switch::{self, Point};
 use crate::domain::event::{Event, EventName};
 use crate::domain::order::{Kind, Order};
 use crate::domain::state::State;
 use crate::domain::step::Step;
 use crate::http::audit::{self, Table};
 use crate::http::public::{Checkout, PlaceError, catalog_routes, order_routes};
-use crate::messaging::{Broker, Outbox, Reactor, StepError};
+use crate::messaging::{Broker, Outbox, Reactor, StepError, Work};
 use crate::metrics::Metrics;
 use crate::role::Role;
 use crate::safeguard::Safeguards;
@@ -100,6 +101,7 @@ impl Checkout for Acceptance {
 
 impl Acceptance {
     async fn accept(&self, order: &Order) -> Result<View, PlaceError> {
+        chaos_switch::reach("order", Point::BeforeTx).await?;
         let unit = self.database.begin().await?;
         let view = match orders::open(&unit, order, self.safeguards).await? {
             Opening::New(view) => view,
@@ -115,6 +117,7 @@ impl Acceptance {
         let created = vec![Event::new(EventName::OrderCreated, order)];
         let pending = self.outbox.record(&unit, created).await?;
         unit.commit().await?;
+        chaos_switch::reach("order", Point::AfterCommit).await?;
         let published = self.outbox.dispatch(pending).await;
         published.map_err(|error| PlaceError::Unpublished(error.to_string()))?;
         Ok(view)
@@ -192,6 +195,14 @@ impl Reactor for Service {
             .collect()
     }
 
+    fn work(&self, event: &Event) -> Option<Work> {
+        Some(match reaction(self.role, event.name, event.order.kind)? {
+            Reaction::Do(step) => Work::Forward(step.name()),
+            Reaction::Undo(step) => Work::Back(step.name()),
+            Reaction::Advance(_) => Work::Forward("advance"),
+        })
+    }
+
     fn prepare<'a>(
         &'a self,
         unit: &'a Unit,
@@ -241,6 +252,7 @@ impl Service {
             }
             Reaction::Undo(step) => {
                 step::compensate(unit, step, order).await?;
+                chaos_switch::reach(step.name(), Point::MidCompensation).await?;
                 undone_by(step).map(|name| told(name, event.reason)).into_iter().collect()
             }
             Reaction::Advance(state) => self.advance(unit, event, state).await?,

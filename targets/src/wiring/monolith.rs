@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::{Ending, RunError, Surface};
+use crate::chaos_switch::{self, Point};
 use crate::domain::order::Order;
 use crate::domain::state::State;
 use crate::http::audit::{self, Table};
@@ -15,7 +16,7 @@ use crate::settings::Settings;
 use crate::step::{self, Outcome, notify};
 use crate::store::orders::{self, Opening, View};
 use crate::store::schema::Part;
-use crate::store::{Database, StoreError, Unit};
+use crate::store::{Database, Unit};
 
 /// Connections per replica: enough for a few hundred orders a second.
 const CONNECTIONS: usize = 16;
@@ -61,6 +62,7 @@ impl Checkout for Monolith {
 
 impl Monolith {
     async fn place_in_one_transaction(&self, order: &Order) -> Result<View, PlaceError> {
+        chaos_switch::reach("order", Point::BeforeTx).await?;
         let unit = self.database.begin().await?;
         let opened = match orders::open(&unit, order, self.safeguards).await? {
             Opening::New(view) => view,
@@ -80,19 +82,21 @@ impl Monolith {
         let closed = orders::advance(&unit, &order.id, state, reason).await?;
         notify::tell(&unit, order, state).await?;
         unit.commit().await?;
+        chaos_switch::reach("order", Point::AfterCommit).await?;
         self.metrics.orders.with_label_values(&[state.name()]).inc();
         Ok(closed.unwrap_or(opened))
     }
 }
 
 /// All steps of the kind, and on a refusal the way back through those that were done.
-async fn process(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
+async fn process(unit: &Unit, order: &Order) -> Result<Outcome, PlaceError> {
     let steps = order.kind.steps();
     for (position, step) in steps.iter().enumerate() {
         let outcome = step::forward(unit, *step, order).await?;
         if let Outcome::Refused(_) = outcome {
             for done in steps[..position].iter().rev() {
                 step::compensate(unit, *done, order).await?;
+                chaos_switch::reach(done.name(), Point::MidCompensation).await?;
             }
             return Ok(outcome);
         }
