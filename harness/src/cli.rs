@@ -85,6 +85,9 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Make the images of the built-in targets, where they are missing
+    #[command(hide = true)]
+    Images,
     /// Be a part of the reference application (inside its containers)
     #[command(hide = true)]
     Refapp {

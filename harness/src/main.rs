@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Clean(arguments) => command::clean::execute(arguments, show),
         Command::Halt => command::halt::execute(),
         Command::Doctor(_) => command::doctor::execute(show),
+        Command::Images => command::images::execute(show),
         Command::Completions { shell } => command::completions::execute(shell),
         Command::Helper(task) => return chaos_harness::helper::main(task),
         Command::Refapp { role } => return chaos_targets::main(&role),

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod doctor;
 pub mod down;
 pub mod halt;
+pub mod images;
 pub mod list;
 pub mod logs;
 pub mod plan;
