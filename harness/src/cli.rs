@@ -104,6 +104,16 @@ pub enum Command {
 pub enum Task {
     /// Kill the main process
     Crash,
+    /// Keep threads busy until the standard input ends
+    HogCpu {
+        /// How many.
+        threads: u32,
+    },
+    /// Take memory until the container uses so much, and keep it until the standard input ends
+    HogMemory {
+        /// Bytes.
+        until: u64,
+    },
 }
 
 /// What is put to the test, and how.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::Span;
+use crate::quantity::{Bytes, Span};
 
 mod check;
 
@@ -81,6 +81,68 @@ pub enum Action {
         /// Whom.
         replica: Replica,
     },
+    /// Sets how much of a CPU a replica may use.
+    LimitCpu {
+        /// Whom.
+        replica: Replica,
+        /// Thousandths of a core; none for no limit.
+        millicores: Option<u32>,
+    },
+    /// Sets how much memory a replica may use, without any swap.
+    LimitMemory {
+        /// Whom.
+        replica: Replica,
+        /// The limit; none for no limit.
+        limit: Option<Bytes>,
+    },
+    /// Uses up something from inside a replica, until it is told to end.
+    Hog {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        hog: Hog,
+    },
+    /// Ends that; one that has ended is left alone.
+    EndHog {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        hog: Hog,
+    },
+}
+
+/// Something that is used up from inside a container, at its expense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hog {
+    /// Processors.
+    Cpu {
+        /// Threads that are always busy.
+        threads: u32,
+    },
+    /// Memory.
+    Memory {
+        /// Until the whole container uses so much.
+        until: Bytes,
+    },
+}
+
+impl fmt::Display for Hog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu { threads } => write!(formatter, "{threads} busy threads"),
+            Self::Memory { until } => write!(formatter, "memory up to {until}"),
+        }
+    }
+}
+
+/// Thousandths of a core as cores.
+pub(crate) struct Cores(pub(crate) u32);
+
+impl fmt::Display for Cores {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
 }
 
 /// What of a replica an action takes hold of. Two faults that hold the same of one replica at a
@@ -91,6 +153,25 @@ pub enum Aspect {
     Process,
     /// Whether others reach it.
     Network,
+    /// How much CPU it may use.
+    CpuLimit,
+    /// How much memory it may use.
+    MemoryLimit,
+    /// How much CPU is used up inside it.
+    CpuHog,
+    /// How much memory is used up inside it.
+    MemoryHog,
+}
+
+impl Aspect {
+    /// Whether one fault on this and another on `other` would undo each other: both act on the
+    /// same, or one lives in the processes that the other one ends or freezes.
+    pub fn excludes(self, other: Self) -> bool {
+        let inside = |aspect| matches!(aspect, Self::CpuHog | Self::MemoryHog);
+        self == other
+            || (self == Self::Process && inside(other))
+            || (other == Self::Process && inside(self))
+    }
 }
 
 impl fmt::Display for Aspect {
@@ -98,6 +179,10 @@ impl fmt::Display for Aspect {
         formatter.write_str(match self {
             Self::Process => "whether it runs",
             Self::Network => "its networks",
+            Self::CpuLimit => "its CPU limit",
+            Self::MemoryLimit => "its memory limit",
+            Self::CpuHog => "the CPU used up inside it",
+            Self::MemoryHog => "the memory used up inside it",
         })
     }
 }
@@ -114,7 +199,11 @@ impl Action {
             | Self::Pause { replica }
             | Self::Unpause { replica }
             | Self::Disconnect { replica }
-            | Self::Connect { replica } => replica,
+            | Self::Connect { replica }
+            | Self::LimitCpu { replica, .. }
+            | Self::LimitMemory { replica, .. }
+            | Self::Hog { replica, .. }
+            | Self::EndHog { replica, .. } => replica,
         }
     }
 
@@ -129,12 +218,18 @@ impl Action {
             | Self::Pause { .. }
             | Self::Unpause { .. } => Aspect::Process,
             Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
+            Self::LimitCpu { .. } => Aspect::CpuLimit,
+            Self::LimitMemory { .. } => Aspect::MemoryLimit,
+            Self::Hog { hog, .. } | Self::EndHog { hog, .. } => match hog {
+                Hog::Cpu { .. } => Aspect::CpuHog,
+                Hog::Memory { .. } => Aspect::MemoryHog,
+            },
         }
     }
 
     /// Whether it is done by a program of ours inside the replica.
     pub fn acts_inside(&self) -> bool {
-        matches!(self, Self::Crash { .. })
+        matches!(self, Self::Crash { .. } | Self::Hog { .. })
     }
 }
 
@@ -152,6 +247,20 @@ impl fmt::Display for Action {
             Self::Unpause { replica } => write!(formatter, "unpause {replica}"),
             Self::Disconnect { replica } => write!(formatter, "take {replica} off its networks"),
             Self::Connect { replica } => write!(formatter, "put {replica} on its networks"),
+            Self::LimitCpu { replica, millicores: Some(limit) } => {
+                write!(formatter, "limit {replica} to {} cores", Cores(*limit))
+            }
+            Self::LimitCpu { replica, millicores: None } => {
+                write!(formatter, "lift the CPU limit of {replica}")
+            }
+            Self::LimitMemory { replica, limit: Some(limit) } => {
+                write!(formatter, "limit {replica} to {limit} of memory")
+            }
+            Self::LimitMemory { replica, limit: None } => {
+                write!(formatter, "lift the memory limit of {replica}")
+            }
+            Self::Hog { replica, hog } => write!(formatter, "use up {hog} in {replica}"),
+            Self::EndHog { replica, hog } => write!(formatter, "end using up {hog} in {replica}"),
         }
     }
 }

@@ -18,6 +18,8 @@ const FILES: &[(&str, &str)] = &[
     ("proxy-floor", include_str!("library/proxy-floor.yaml")),
     ("rolling-restart", include_str!("library/rolling-restart.yaml")),
     ("kill-each", include_str!("library/kill-each.yaml")),
+    ("noisy-neighbour", include_str!("library/noisy-neighbour.yaml")),
+    ("memory-pressure", include_str!("library/memory-pressure.yaml")),
 ];
 
 /// The names of all scenarios.

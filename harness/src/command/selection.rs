@@ -19,6 +19,7 @@ use chaos_targets::CATALOGUE;
 
 use super::validate;
 use crate::cli::Selection;
+use crate::docker;
 use crate::exit::Failure;
 use crate::recorder::wall_clock;
 
@@ -57,7 +58,7 @@ pub(super) fn choose(selection: &Selection) -> Result<Chosen, Failure> {
         repeats: selection.repeat.unwrap_or_else(|| profile.repeats()),
         seed,
         overrides: overrides(selection)?,
-        capabilities: Capabilities::default(),
+        capabilities: capabilities(),
     };
     let plans = plans(&request).map_err(compile_failure)?;
     let name = match &scenarios[..] {
@@ -65,6 +66,16 @@ pub(super) fn choose(selection: &Selection) -> Result<Chosen, Failure> {
         several => format!("{}-scenarios", several.len()),
     };
     Ok(Chosen { name, seed, plans })
+}
+
+/// What the machine cannot do, where a daemon on it answers; without one nothing can be run, and
+/// that is said later.
+fn capabilities() -> Capabilities {
+    let asked = super::block_on(async {
+        let daemon = docker::connect(false).await.map_err(Failure::environment)?;
+        Ok(daemon.facts.capabilities())
+    });
+    asked.unwrap_or_default()
 }
 
 /// The target of `up`: one, in one mode.

@@ -17,7 +17,7 @@ use super::check::told_dead;
 use super::error::{DockerError, classify, status};
 use super::network::{networks_of, object_name};
 use super::site::Site;
-use super::{container, inside};
+use super::{container, inside, resource};
 use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
@@ -36,6 +36,14 @@ pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerErro
         Action::Unpause { replica } => freeze(site, replica, false).await,
         Action::Disconnect { replica } => disconnect(site, replica).await,
         Action::Connect { replica } => connect(site, replica).await,
+        Action::LimitCpu { replica, millicores } => {
+            resource::limit_cpu(site, replica, *millicores).await
+        }
+        Action::LimitMemory { replica, limit } => {
+            resource::limit_memory(site, replica, *limit).await
+        }
+        Action::Hog { replica, hog } => resource::hog(site, replica, *hog).await,
+        Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
     }
 }
 

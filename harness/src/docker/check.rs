@@ -9,6 +9,7 @@ use super::action::joined;
 use super::error::DockerError;
 use super::network::{networks_of, object_name};
 use super::reach;
+use super::resource;
 use super::site::Site;
 use crate::port::Proof;
 use crate::recorder::Recorder;
@@ -41,6 +42,12 @@ pub(super) async fn look(
         Check::Detached { replica } => attached(site, replica, false).await,
         Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
+        Check::Throttled { .. }
+        | Check::ShortOfMemory { .. }
+        | Check::CpuLimit { .. }
+        | Check::MemoryLimit { .. }
+        | Check::Hogged { .. }
+        | Check::Unhogged { .. } => resource::look(site, check, since).await,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Finds the daemon, refuses what nobody allowed, and says exactly what is missing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
 use chaos_reports::record::event::Host;
+use chaos_scenarios::plan::capability::{Capabilities, Capability};
 
 use super::error::{DockerError, classify};
 
@@ -48,6 +50,10 @@ pub struct Facts {
     pub storage: String,
     /// Folder with images, layers and volumes.
     pub root_folder: String,
+    /// Whether the kernel lets it limit the use of CPU.
+    pub limits_cpu: bool,
+    /// Whether the kernel lets it limit the use of memory.
+    pub limits_memory: bool,
     /// The daemon's clock when it answered, as it writes it (RFC 3339).
     pub clock: String,
 }
@@ -57,6 +63,20 @@ impl Facts {
     /// Docker keep the rest; none on a machine with one core.
     pub fn target_cpus(&self) -> Option<String> {
         (self.cores >= 2).then(|| (self.cores - 1).to_string())
+    }
+
+    /// What the machine cannot do to containers.
+    pub fn capabilities(&self) -> Capabilities {
+        let kernel = &self.kernel;
+        let lack = |what: &str| format!("the kernel {kernel} has no control group for {what}");
+        let mut lacking = BTreeMap::new();
+        if !self.limits_cpu {
+            lacking.insert(Capability::CpuLimit, lack("CPU quotas"));
+        }
+        if !self.limits_memory {
+            lacking.insert(Capability::MemoryLimit, lack("memory"));
+        }
+        Capabilities { lacking }
     }
 
     /// The machine, as the journal names it.
@@ -114,6 +134,8 @@ async fn connect_to(address: &str, allow_remote: bool) -> Result<Daemon, DockerE
         cgroup: info.cgroup_version.and_then(|told| told.to_string().parse().ok()).unwrap_or(1),
         storage: info.driver.unwrap_or_default(),
         root_folder: info.docker_root_dir.unwrap_or_default(),
+        limits_cpu: info.cpu_cfs_quota.unwrap_or(true),
+        limits_memory: info.memory_limit.unwrap_or(true),
         clock: info.system_time.unwrap_or_default(),
     };
     Ok(Daemon { client, facts })
@@ -210,6 +232,16 @@ mod tests {
         assert_eq!(facts(1).target_cpus(), None);
         assert_eq!(facts(2).target_cpus().as_deref(), Some("1"));
         assert_eq!(facts(8).target_cpus().as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_limit_is_lacking() {
+        let facts =
+            |limits_cpu, limits_memory| Facts { limits_cpu, limits_memory, ..Facts::default() };
+        assert_eq!(facts(true, true).capabilities(), Capabilities::default());
+        let lacking = facts(false, false).capabilities().lacking;
+        let lacking: Vec<_> = lacking.into_keys().collect();
+        assert_eq!(lacking, [Capability::CpuLimit, Capability::MemoryLimit]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ const FOLDER: &str = "/chaos";
 const NAME: &str = "own-program";
 /// Bound of a task that ends by itself.
 const TASK_LIMIT: Duration = Duration::from_secs(10);
+/// Pause between two looks whether one has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The mount of our program; none for containers that have it in their image.
 pub(super) fn mount(context: &RunContext, component: &Component) -> Option<Mount> {
@@ -131,6 +133,63 @@ pub(super) async fn run(
     };
     let timed_out = |_| DockerError::Timeout { what: what(), seconds: TASK_LIMIT.as_secs() };
     tokio::time::timeout(TASK_LIMIT, done).await.map_err(timed_out)?
+}
+
+/// A task that goes on until it is dropped: then its standard input ends.
+pub(super) struct Running {
+    /// Docker's id of it.
+    pub(super) exec: String,
+    /// Kept, because both ends are one connection.
+    streams: StartExecResults,
+}
+
+/// Starts a task that goes on; returns once it has said something, or why it does not.
+pub(super) async fn start(
+    daemon: &Daemon,
+    replica: &Replica,
+    id: &str,
+    task: CreateExecOptions<String>,
+) -> Result<Running, DockerError> {
+    let what = || format!("acting inside {replica}");
+    let failed = |error: bollard::errors::Error| classify(what(), &error);
+    let begun = async {
+        let exec = daemon.client.create_exec(id, task).await.map_err(failed)?.id;
+        let mut streams = daemon.client.start_exec(&exec, None).await.map_err(failed)?;
+        let StartExecResults::Attached { output, .. } = &mut streams else {
+            return Err(DockerError::Request { what: what(), reason: "it ran alone".to_owned() });
+        };
+        let said = output.next().await.and_then(Result::ok).map(text).unwrap_or_default();
+        if goes_on(daemon, &exec).await {
+            return Ok(Running { exec, streams });
+        }
+        let said = said.trim().to_owned();
+        Err(DockerError::Inside { replica: replica.clone(), exit_code: -1, said })
+    };
+    let timed_out = |_| DockerError::Timeout { what: what(), seconds: TASK_LIMIT.as_secs() };
+    tokio::time::timeout(TASK_LIMIT, begun).await.map_err(timed_out)?
+}
+
+impl Running {
+    /// Ends its input, and waits until it has ended.
+    pub(super) async fn end(self, daemon: &Daemon, replica: &Replica) -> Result<(), DockerError> {
+        let Self { exec, streams } = self;
+        drop(streams);
+        let ended = async {
+            while goes_on(daemon, &exec).await {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(TASK_LIMIT, ended).await.map_err(|_| DockerError::Timeout {
+            what: format!("ending what acts inside {replica}"),
+            seconds: TASK_LIMIT.as_secs(),
+        })
+    }
+}
+
+/// Whether a task still runs. One that is gone with its container does not.
+pub(super) async fn goes_on(daemon: &Daemon, exec: &str) -> bool {
+    let asked = daemon.client.inspect_exec(exec).await;
+    asked.is_ok_and(|exec| exec.running.unwrap_or(false))
 }
 
 fn text(part: LogOutput) -> String {

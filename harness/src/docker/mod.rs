@@ -17,6 +17,7 @@ mod network;
 mod object;
 mod provision;
 mod reach;
+mod resource;
 mod runtime;
 mod site;
 mod start_order;

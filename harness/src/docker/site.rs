@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
-use chaos_scenarios::action::Replica;
+use chaos_scenarios::action::{Hog, Replica};
 use chaos_scenarios::target::Component;
+use tokio::sync::MutexGuard;
 
 use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
+use super::inside::Running;
 use super::provision::{Held, Provisioning, unknown};
 use crate::recorder::Recorder;
 
@@ -18,11 +20,13 @@ pub(super) struct Site {
     /// What made them.
     pub(super) maker: Provisioning,
     containers: Mutex<BTreeMap<Replica, Held>>,
+    /// What our program uses up inside containers.
+    hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
 }
 
 impl Site {
     pub(super) fn new(maker: Provisioning, containers: BTreeMap<Replica, Held>) -> Self {
-        Self { maker, containers: Mutex::new(containers) }
+        Self { maker, containers: Mutex::new(containers), hogs: tokio::sync::Mutex::default() }
     }
 
     pub(super) fn daemon(&self) -> &Daemon {
@@ -42,6 +46,11 @@ impl Site {
     /// All containers.
     pub(super) fn containers(&self) -> BTreeMap<Replica, Held> {
         self.containers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What our program uses up inside containers; those that ended are still there.
+    pub(super) async fn hogs(&self) -> MutexGuard<'_, Vec<(Replica, Hog, Running)>> {
+        self.hogs.lock().await
     }
 
     /// What the target file says of a replica.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::ContainerStatsResponse;
+use bollard::models::{ContainerCpuStats, ContainerStatsResponse};
 use bollard::query_parameters::StatsOptionsBuilder;
 use chaos_reports::record::event::Event;
 use chaos_scenarios::action::Replica;
@@ -20,6 +20,8 @@ const PERIOD: Duration = Duration::from_secs(2);
 const CONCURRENT: usize = 32;
 /// Bound of one request.
 const ANSWER: Duration = Duration::from_secs(3);
+/// Bound of one that waits for a second sample; a crowded daemon takes several seconds.
+const SECOND_ANSWER: Duration = Duration::from_secs(8);
 
 /// Records the usage of containers until aborted.
 pub(super) async fn sample(site: Arc<Site>) {
@@ -40,16 +42,35 @@ pub(super) async fn sample(site: Arc<Site>) {
 }
 
 async fn read(daemon: Daemon, replica: Replica, id: String) -> Option<Event> {
-    let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
-    let mut answers = daemon.client.stats(&id, Some(options));
-    let answer = tokio::time::timeout(ANSWER, answers.next()).await.ok()??.ok()?;
-    let (cpu, memory) = usage(&answer)?;
+    let (cpu, memory) = usage(&statistics(&daemon, &id).await?)?;
     Some(Event::Usage { replica, cpu, memory })
+}
+
+/// What Docker tells of a container's use at this moment.
+pub(super) async fn statistics(daemon: &Daemon, id: &str) -> Option<ContainerStatsResponse> {
+    let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+    let mut answers = daemon.client.stats(id, Some(options));
+    tokio::time::timeout(ANSWER, answers.next()).await.ok()??.ok()
+}
+
+/// The same together with what was told of its CPU a second before.
+pub(super) async fn statistics_of_a_second(
+    daemon: &Daemon,
+    id: &str,
+) -> Option<ContainerStatsResponse> {
+    let options = StatsOptionsBuilder::default().stream(false).one_shot(false).build();
+    let mut answers = daemon.client.stats(id, Some(options));
+    tokio::time::timeout(SECOND_ANSWER, answers.next()).await.ok()??.ok()
+}
+
+/// CPU time since the start, microseconds.
+pub(super) fn cpu_micros(told: Option<&ContainerCpuStats>) -> Option<u64> {
+    Some(told?.cpu_usage.as_ref()?.total_usage? / 1000)
 }
 
 /// CPU time in microseconds and memory in bytes; none for a container that does not run.
 fn usage(answer: &ContainerStatsResponse) -> Option<(u64, u64)> {
-    let cpu = answer.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage? / 1000;
+    let cpu = cpu_micros(answer.cpu_stats.as_ref())?;
     let memory = answer.memory_stats.as_ref()?;
     let stats = memory.stats.as_ref();
     let stat = |name: &str| stats.and_then(|stats| stats.get(name)).copied();

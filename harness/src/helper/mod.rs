@@ -2,6 +2,7 @@
 //! that cannot be done from outside. It says on its standard output what it did, or why it could not.
 
 mod crash;
+mod hog;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ struct Failure {
 pub fn main(task: Task) -> ExitCode {
     let done = match task {
         Task::Crash => crash::crash(),
+        Task::HogCpu { threads } => Ok(hog::cpu(threads)),
+        Task::HogMemory { until } => hog::memory(until),
     };
     match done {
         Ok(said) => {

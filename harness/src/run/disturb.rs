@@ -16,8 +16,8 @@ use super::Run;
 use super::halt::Halt;
 use crate::port::{Auditor, Load, LoadGenerator, PortError, Proof, Runtime};
 
-/// How long a fault may take to be felt.
-const FELT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a fault may take to be felt. Docker's figures of resources come seconds late.
+const FELT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an undo may take to act, its retries included.
 const HEAL_LIMIT: Duration = Duration::from_secs(30);
 /// How long healed components may take to be ready.

@@ -5,6 +5,8 @@
 use chaos_reports::measure;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Phase;
+use chaos_reports::record::run_record::RunRecord;
+use chaos_scenarios::plan::PlannedFault;
 use tokio::time::timeout;
 
 use super::Run;
@@ -21,8 +23,10 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
 
     async fn follow(&self, start: Moment) -> Result<(), Halt> {
         let phases = &self.plan.phases;
-        let tested = start.plus(phases.test.micros());
-        self.pass_until(tested).await?;
+        self.pass_until(start.plus(phases.test.micros())).await?;
+        // Faults that wait for others may come later than planned; each of them is bounded.
+        self.unless_halted(self.recorder.until(all_undone)).await?;
+        let tested = self.recorder.now();
         self.begin(Phase::Recovery);
         self.pass_until(tested.plus(phases.horizon.micros())).await?;
         let limit = phases.recovery_limit.duration().saturating_sub(phases.horizon.duration());
@@ -32,4 +36,14 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         self.begin(Phase::Keep);
         self.pass(phases.keep.duration()).await
     }
+}
+
+/// Whether the undo of every planned fault has begun.
+fn all_undone(record: &RunRecord) -> Option<()> {
+    let undone = |fault: &PlannedFault| {
+        let known = record.faults.get(&fault.id);
+        let stays = fault.until.is_none();
+        known.is_some_and(|it| it.healing.is_some() || (stays && it.injected.is_some()))
+    };
+    record.plan()?.timeline.iter().all(undone).then_some(())
 }

@@ -12,7 +12,7 @@ use chaos_scenarios::action::{Action, Check};
 use crate::fixture::{Standing, client, objects, plan, replica, target};
 
 /// A state is waited for at most this long.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn wait_for(standing: &Standing, check: &Check) -> Proof {
     wait_since(standing, check, Moment::default()).await

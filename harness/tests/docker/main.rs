@@ -14,4 +14,5 @@ mod faults;
 mod fixture;
 mod images;
 mod lifecycle;
+mod resources;
 mod trouble;

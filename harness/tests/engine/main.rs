@@ -238,6 +238,8 @@ async fn the_next_pulse_counts_from_the_return_of_the_last() {
     assert_eq!(ended.ending, Ending::Complete);
     assert_clean(&ended);
     let faults: Vec<_> = ended.record.faults.values().collect();
+    let recovery = ended.record.phase(Phase::Recovery).expect("it came");
+    assert!(faults.last().and_then(|fault| fault.healing) <= Some(recovery.start));
     for pair in faults.windows(2) {
         let (ready, armed) = (pair[0].ready.expect("ready"), pair[1].armed.expect("armed"));
         let pause = armed.seconds_since(ready);

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Replica;
+use super::{Cores, Hog, Replica};
+use crate::quantity::Bytes;
 
 /// The closed list of what can be verified about a replica.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,45 @@ pub enum Check {
         /// Whom.
         replica: Replica,
     },
+    /// It wants more CPU than it may use (evidence: throttled time).
+    Throttled {
+        /// Whom.
+        replica: Replica,
+    },
+    /// It wants more memory than it may use (evidence: failed requests for memory, use close to
+    /// the limit, or an `oom` event).
+    ShortOfMemory {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its limit of CPU is this.
+    CpuLimit {
+        /// Whom.
+        replica: Replica,
+        /// Thousandths of a core; none for no limit.
+        millicores: Option<u32>,
+    },
+    /// Its limit of memory is this.
+    MemoryLimit {
+        /// Whom.
+        replica: Replica,
+        /// The limit; none for no limit.
+        limit: Option<Bytes>,
+    },
+    /// Something is used up inside it, and Docker's figures show it.
+    Hogged {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        hog: Hog,
+    },
+    /// Nothing of this kind is used up inside it any more.
+    Unhogged {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        hog: Hog,
+    },
     /// It can do its work again, by the component's own readiness rule.
     Ready {
         /// Whom.
@@ -75,6 +115,12 @@ impl Check {
             | Self::Silent { replica }
             | Self::Detached { replica }
             | Self::Attached { replica }
+            | Self::Throttled { replica }
+            | Self::ShortOfMemory { replica }
+            | Self::CpuLimit { replica, .. }
+            | Self::MemoryLimit { replica, .. }
+            | Self::Hogged { replica, .. }
+            | Self::Unhogged { replica, .. }
             | Self::Ready { replica } => replica,
         }
     }
@@ -93,6 +139,20 @@ impl fmt::Display for Check {
             Self::Silent { .. } => "does not answer",
             Self::Detached { .. } => "is on no network",
             Self::Attached { .. } => "is on its networks",
+            Self::Throttled { .. } => "is throttled",
+            Self::ShortOfMemory { .. } => "is short of memory",
+            Self::CpuLimit { millicores: None, .. } => "has no CPU limit",
+            Self::MemoryLimit { limit: None, .. } => "has no memory limit",
+            Self::CpuLimit { millicores: Some(limit), .. } => {
+                return write!(formatter, "{replica} may use {} cores", Cores(*limit));
+            }
+            Self::MemoryLimit { limit: Some(limit), .. } => {
+                return write!(formatter, "{replica} may use {limit}");
+            }
+            Self::Hogged { hog, .. } => return write!(formatter, "{replica} bears {hog}"),
+            Self::Unhogged { hog, .. } => {
+                return write!(formatter, "{replica} no longer bears {hog}");
+            }
             Self::Ready { .. } => "is ready",
         };
         write!(formatter, "{replica} {says}")

@@ -9,9 +9,13 @@ use crate::quantity::Span;
 use crate::selector::Selector;
 use crate::text::{Fields, Item};
 
+mod cpu;
+mod cpu_hog;
 mod crash;
 mod disconnect;
 mod kill;
+mod memory;
+mod memory_hog;
 mod pause;
 mod restart;
 mod rolling_restart;
@@ -20,9 +24,13 @@ mod stop;
 mod tests;
 mod victims;
 
+pub use cpu::Cpu;
+pub use cpu_hog::CpuHog;
 pub use crash::Crash;
 pub use disconnect::Disconnect;
 pub use kill::Kill;
+pub use memory::Memory;
+pub use memory_hog::MemoryHog;
 pub use pause::Pause;
 pub use restart::Restart;
 pub use rolling_restart::RollingRestart;
@@ -121,6 +129,14 @@ faults! {
         "freezes all processes: connections are taken, nothing answers; healed by going on";
     "disconnect" Disconnect
         "takes it off its networks: its name is not known any more; healed by connecting it again";
+    "cpu" Cpu
+        "limits its use of CPU; healed by the old limit";
+    "memory" Memory
+        "limits its use of memory (some kernels refuse less than is in use); healed by the old limit";
+    "cpu-hog" CpuHog
+        "keeps threads busy inside it, at its expense";
+    "memory-hog" MemoryHog
+        "uses up memory inside it, up to a share of its limit";
 }
 
 /// Reads `grace`, the time that a process has to end; left out, the target file says it. The outer

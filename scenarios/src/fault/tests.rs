@@ -107,6 +107,52 @@ fn faults_of_the_network() {
 }
 
 #[test]
+fn faults_of_resources() {
+    assert_snapshot!(on(&broker(), "cpu: {role: broker, limit: 0.1}"), @r"
+    limit the CPU of them to 0.100 cores
+    do:   limit rabbitmq-1 to 0.100 cores
+    felt: rabbitmq-1 may use 0.100 cores; rabbitmq-1 is throttled
+    undo: lift the CPU limit of rabbitmq-1
+    done: rabbitmq-1 has no CPU limit; rabbitmq-1 is ready
+    ");
+    assert_snapshot!(on(&broker(), "memory: {role: broker, limit: 64MiB}"), @r"
+    limit the memory of them to 64MiB
+    do:   limit rabbitmq-1 to 64MiB of memory
+    felt: rabbitmq-1 may use 64MiB; rabbitmq-1 is short of memory
+    undo: limit rabbitmq-1 to 256MiB of memory; start rabbitmq-1
+    done: rabbitmq-1 may use 256MiB; rabbitmq-1 runs; rabbitmq-1 is ready
+    ");
+    assert_snapshot!(on(&broker(), "cpu-hog: {role: broker}"), @r"
+    keep 2 threads busy in them
+    do:   use up 2 busy threads in rabbitmq-1
+    felt: rabbitmq-1 bears 2 busy threads
+    undo: end using up 2 busy threads in rabbitmq-1; start rabbitmq-1
+    done: rabbitmq-1 no longer bears 2 busy threads; rabbitmq-1 runs; rabbitmq-1 is ready
+    ");
+    assert_snapshot!(on(&broker(), "memory-hog: {role: broker, fill: 90%}"), @r"
+    use up 90% of the memory of them
+    do:   use up memory up to 230MiB in rabbitmq-1
+    felt: rabbitmq-1 bears memory up to 230MiB
+    undo: end using up memory up to 230MiB in rabbitmq-1; start rabbitmq-1
+    done: rabbitmq-1 no longer bears memory up to 230MiB; rabbitmq-1 runs; rabbitmq-1 is ready
+    ");
+    assert_snapshot!(on(&broker(), "memory: {role: broker, limit: 1GiB}"), @"refused: `rabbitmq` may use no more than 1GiB without any fault");
+    let mut target = broker();
+    for component in &mut target.components {
+        component.memory = None;
+        component.cpus = Some(0.5);
+    }
+    assert_snapshot!(on(&target, "memory-hog: {role: broker}"), @"refused: `rabbitmq` has no limit of memory, so the host's would be used up: set `mem_limit`");
+    assert_snapshot!(on(&target, "cpu: {role: broker, limit: 0.25}"), @r"
+    limit the CPU of them to 0.250 cores
+    do:   limit rabbitmq-1 to 0.250 cores
+    felt: rabbitmq-1 may use 0.250 cores; rabbitmq-1 is throttled
+    undo: limit rabbitmq-1 to 0.500 cores
+    done: rabbitmq-1 may use 0.500 cores; rabbitmq-1 is ready
+    ");
+}
+
+#[test]
 fn a_container_without_init_cannot_be_crashed() {
     let mut target = broker();
     for component in &mut target.components {
@@ -121,5 +167,10 @@ fn wrong_settings_are_shown_where_they_stand() {
     assert_snapshot!(refused("stop: {role: app, grace: 2m}"), @"test.yaml:1:26: 2m is too long: a process ends within 1m");
     assert_snapshot!(refused("pause: {role: app, grace: 2s}"), @"test.yaml:1:20: the key `grace` is not known here (known here are `role`, `name`, `mode`)");
     assert_snapshot!(refused("rolling-restart: {role: app, gap: fast}"), @"test.yaml:1:35: `fast` is not a span of time, such as `2s`");
+    assert_snapshot!(refused("cpu: {role: app, limit: 0}"), @"test.yaml:1:25: 0 cores cannot be a limit: at least 0.01 can");
+    assert_snapshot!(refused("cpu: {role: app}"), @"test.yaml:1:6: `limit` is missing here");
+    assert_snapshot!(refused("memory: {role: app, limit: 1MiB}"), @"test.yaml:1:28: 1MiB cannot be a limit: at least 6MiB can");
+    assert_snapshot!(refused("cpu-hog: {role: app, threads: 0}"), @"test.yaml:1:31: 0 is not a number of threads from 1 to 64");
+    assert_snapshot!(refused("memory-hog: {role: app, fill: 0.9}"), @"test.yaml:1:31: `0.9` is not a share from `1%` to `150%` of the limit");
     assert_snapshot!(refused("kil: {role: app}"), @"test.yaml:1:1: no fault is called `kil` (did you mean `kill`?)");
 }

@@ -1,7 +1,7 @@
 //! What a fault acts on: the chosen replicas, and what the target file says of them. Faults share
 //! here how their lists are made.
 
-use crate::action::{Action, Check, Replica};
+use crate::action::{Action, Check, Hog, Injection, Replica};
 use crate::quantity::Span;
 use crate::target::{Component, Target};
 
@@ -50,5 +50,20 @@ impl Victims<'_> {
     /// The proof that every replica works.
     pub(super) fn work(&self) -> Vec<Check> {
         self.look(|replica| [Check::Running { replica: replica.clone() }, Check::Ready { replica }])
+    }
+}
+
+/// Something is used up inside every replica; at the end it is given back, and one that the kernel
+/// killed for it is started.
+pub(super) fn hogging(victims: &Victims<'_>, hog: impl Fn(&Replica) -> Hog) -> Injection {
+    let mut heal = victims.act(|replica| Action::EndHog { hog: hog(&replica), replica });
+    heal.extend(victims.start());
+    let mut healed = victims.look(|replica| [Check::Unhogged { hog: hog(&replica), replica }]);
+    healed.extend(victims.work());
+    Injection {
+        inject: victims.act(|replica| Action::Hog { hog: hog(&replica), replica }),
+        felt: victims.look(|replica| [Check::Hogged { hog: hog(&replica), replica }]),
+        heal,
+        healed,
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Injection};
+use crate::action::{Action, Hog, Injection};
 
 /// Something that a machine may or may not be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,12 +14,18 @@ use crate::action::{Action, Injection};
 pub enum Capability {
     /// Containers can be signalled, stopped, started, paused and taken off networks.
     ContainerControl,
+    /// The use of CPU can be limited.
+    CpuLimit,
+    /// The use of memory can be limited.
+    MemoryLimit,
 }
 
 impl fmt::Display for Capability {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::ContainerControl => "control of containers",
+            Self::CpuLimit => "a limit on the use of CPU",
+            Self::MemoryLimit => "a limit on the use of memory",
         })
     }
 }
@@ -35,7 +41,14 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::Pause { .. }
         | Action::Unpause { .. }
         | Action::Disconnect { .. }
-        | Action::Connect { .. } => Capability::ContainerControl,
+        | Action::Connect { .. }
+        | Action::EndHog { .. }
+        | Action::Hog { hog: Hog::Cpu { .. }, .. } => Capability::ContainerControl,
+        Action::LimitCpu { .. } => Capability::CpuLimit,
+        // It takes memory until a limit is reached.
+        Action::LimitMemory { .. } | Action::Hog { hog: Hog::Memory { .. }, .. } => {
+            Capability::MemoryLimit
+        }
     }
 }
 

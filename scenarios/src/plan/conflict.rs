@@ -16,13 +16,17 @@ pub(super) fn check(request: &PlanRequest<'_>, drafts: &[Draft], diagnostics: &m
             if earlier.step == later.step || told.contains(&steps) || apart(earlier, later) {
                 continue;
             }
-            let Some((replica, aspect)) = contested(earlier, later) else { continue };
+            let Some((replica, ours, theirs)) = contested(later, earlier) else { continue };
             told.push(steps);
             let place = request.source.positions.place(&format!("method[{}]", later.step));
             let message = format!(
-                "this fault acts on {replica} while step {} of the method still does, and both \
-                 change {aspect}",
-                earlier.step + 1
+                "this fault acts on {replica} while step {} of the method still does, and {}",
+                earlier.step + 1,
+                if ours == theirs {
+                    format!("both change {ours}")
+                } else {
+                    format!("one changes {theirs}, the other {ours}")
+                }
             );
             let help = "let one end before the other begins, or choose other replicas".to_owned();
             diagnostics.add(place, message).help = Some(help);
@@ -39,14 +43,13 @@ fn apart(one: &Draft, other: &Draft) -> bool {
     end(one) <= other.fault.at.micros() || end(other) <= one.fault.at.micros()
 }
 
-/// The first replica of which both take hold of the same.
-fn contested<'a>(one: &'a Draft, other: &Draft) -> Option<(&'a Replica, Aspect)> {
-    let held = |draft: &Draft, replica: &Replica, aspect: Aspect| {
-        let mut actions = draft.fault.injection.inject.iter();
-        actions.any(|action| action.replica() == replica && action.aspect() == aspect)
-    };
+/// The first replica of which one takes hold of what excludes what the other one holds.
+fn contested<'a>(one: &'a Draft, other: &Draft) -> Option<(&'a Replica, Aspect, Aspect)> {
     one.fault.injection.inject.iter().find_map(|action| {
         let (replica, aspect) = (action.replica(), action.aspect());
-        held(other, replica, aspect).then_some((replica, aspect))
+        let mut others = other.fault.injection.inject.iter();
+        let against =
+            others.find(|other| other.replica() == replica && aspect.excludes(other.aspect()))?;
+        Some((replica, aspect, against.aspect()))
     })
 }

@@ -63,10 +63,12 @@ fn faults_may_overlap_unless_they_contradict_each_other() {
         "  - {fault: {kill: {name: app-1}}}\n",
         "  - {fault: {pause: {name: app-2}}}\n",
         "  - {at: 1s, fault: {disconnect: {name: app-2}}}\n",
+        "  - {at: 1s, fault: {memory: {name: app-2, limit: 50MiB}}}\n",
     )), @r"
     1 0s-6s kill app-1 with SIGKILL
     2 0s-6s pause app-2
     3 1s-7s disconnect app-2
+    4 1s-7s limit the memory of app-2 to 50MiB
     ");
     // What ends when the other begins does not meet it.
     assert_snapshot!(on_monolith(concat!(
@@ -83,6 +85,8 @@ fn faults_may_overlap_unless_they_contradict_each_other() {
     };
     assert_snapshot!(pair("pause: {role: app}", "kill: {name: app-2}"), @"test.yaml:5:5: this fault acts on app-2 while step 1 of the method still does, and both change whether it runs (let one end before the other begins, or choose other replicas)");
     assert_snapshot!(pair("stop: {role: app}", "kill: {role: app}"), @"test.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change whether it runs (let one end before the other begins, or choose other replicas)");
+    assert_snapshot!(pair("cpu: {role: app, limit: 1}", "cpu: {role: all, limit: 2}"), @"test.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change its CPU limit (let one end before the other begins, or choose other replicas)");
+    assert_snapshot!(pair("cpu-hog: {role: app}", "pause: {role: app}"), @"test.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and one changes the CPU used up inside it, the other whether it runs (let one end before the other begins, or choose other replicas)");
     assert_snapshot!(pair("disconnect: {role: app}", "disconnect: {role: all}"), @"test.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change its networks (let one end before the other begins, or choose other replicas)");
 }
 
