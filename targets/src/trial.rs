@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::domain::order::{Kind, Order};
 use crate::safeguard::Safeguards;
-use crate::store::Database;
 use crate::store::schema::{Part, lay_out};
+use crate::store::{Database, StoreError};
 
 /// The value of a variable that a test needs.
 pub(crate) fn needed(name: &str) -> String {
@@ -24,17 +24,31 @@ pub(crate) fn all_but(off: &str) -> Safeguards {
     Safeguards::parse("hardened", off).unwrap()
 }
 
+/// Attempts to lay out tables: a busy machine may not open a connection in time.
+const LAYOUTS: usize = 5;
+
 /// A database with fresh tables that no other test sees, and its URL.
 pub(crate) async fn database(parts: &[Part]) -> (Database, String) {
+    let mut result = fresh_database(parts).await;
+    for _ in 1..LAYOUTS {
+        if result.is_ok() {
+            break;
+        }
+        result = fresh_database(parts).await;
+    }
+    result.unwrap()
+}
+
+async fn fresh_database(parts: &[Part]) -> Result<(Database, String), StoreError> {
     let url = needed("CHAOS_TEST_DATABASE_URL");
     let schema = format!("trial_{}", Uuid::now_v7().simple());
-    let plain = Database::new(&url, 1).unwrap();
-    plain.rows(&format!("CREATE SCHEMA {schema}"), &[]).await.unwrap();
+    let plain = Database::new(&url, 1)?;
+    plain.rows(&format!("CREATE SCHEMA {schema}"), &[]).await?;
     let separator = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{separator}options=-c%20search_path%3D{schema}");
-    let database = Database::new(&url, 8).unwrap();
-    lay_out(&database, parts).await.unwrap();
-    (database, url)
+    let database = Database::new(&url, 8)?;
+    lay_out(&database, parts).await?;
+    Ok((database, url))
 }
 
 /// How an order has to end.

@@ -231,12 +231,13 @@ impl Flow {
     }
 }
 
-/// The answer for an order that was stored earlier.
+/// The answer for an order that was stored earlier. One that is not final promises nothing: it may
+/// yet be rolled back.
 fn recall(view: View) -> Result<View, PlaceError> {
     match State::parse(&view.state) {
+        Some(State::Completed | State::Rejected) => Ok(view),
         Some(State::Cancelled) => Err(PlaceError::Cancelled("use a new id to try again".into())),
-        Some(State::Compensating | State::NeedsAttention) => Err(unfinished(&"it is being undone")),
-        _ => Ok(view),
+        _ => Err(unfinished(&"it is still being worked on")),
     }
 }
 

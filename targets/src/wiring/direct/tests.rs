@@ -101,12 +101,19 @@ async fn a_step_whose_answer_is_lost_is_undone_with_the_others() {
 #[tokio::test]
 #[ignore = "needs CHAOS_TEST_DATABASE_URL"]
 async fn a_late_original_meets_the_tombstone() {
-    let shop = Shop::open("").await;
+    let shop = Shop::impatient().await;
     shop.trouble(Role::Payments, Trouble::Delays, "/steps/charge");
-    let error = shop.place(&plain("late")).await.unwrap_err();
-    assert!(matches!(error, PlaceError::Cancelled(_)), "{error}");
-    sleep(2 * shop::DELAY).await;
-    assert_eq!(shop.arrived(Role::Payments), 4, "three originals and one way back");
+    // On a busy machine an order may be given up before its charge.
+    for attempt in 0..10 {
+        shop.place(&plain(&format!("late-{attempt}"))).await.unwrap_err();
+        sleep(2 * shop::DELAY).await;
+        shop.settle().await;
+        if shop.delayed(Role::Payments) > 0 {
+            break;
+        }
+    }
+    assert!(shop.delayed(Role::Payments) > 0, "no original was late");
+    assert!(shop.states().await.iter().all(|state| state == "CANCELLED"));
     shop.assert_nothing_owed_and_nothing_left().await;
     assert_eq!(number(&shop.payments, "SELECT count(*) FROM ledger").await, 0);
 }
@@ -114,7 +121,7 @@ async fn a_late_original_meets_the_tombstone() {
 #[tokio::test]
 #[ignore = "needs CHAOS_TEST_DATABASE_URL"]
 async fn what_cannot_be_undone_at_once_is_owed_and_worked_off() {
-    let shop = Shop::open("BREAKER").await;
+    let shop = Shop::open("").await;
     shop.trouble(Role::Payments, Trouble::LosesAnswer, "/steps");
     let error = shop.place(&plain("unclear")).await.unwrap_err();
     assert!(matches!(error, PlaceError::Unfinished(_)), "{error}");
@@ -141,7 +148,7 @@ async fn what_cannot_be_undone_at_once_is_owed_and_worked_off() {
 #[tokio::test]
 #[ignore = "needs CHAOS_TEST_DATABASE_URL"]
 async fn what_keeps_failing_is_given_up_and_can_be_tried_again_thrice() {
-    let shop = Shop::open("BREAKER,RETRIES").await;
+    let shop = Shop::open("RETRIES").await;
     shop.trouble(Role::Payments, Trouble::LosesAnswer, "/steps");
     shop.place(&plain("stubborn")).await.unwrap_err();
     for redrive in 0..=3 {
@@ -185,6 +192,8 @@ async fn an_order_that_was_left_halfway_is_rolled_back_and_its_owner_comes_too_l
         let shop = Shop::open("").await;
         let request = StepRequest { order: plain("halfway"), epoch: None };
         shop.flow.open(&request.order).await.unwrap();
+        let again = shop.place(&request.order).await.unwrap_err();
+        assert!(matches!(again, PlaceError::Unfinished(_)), "{again}");
         for step in &Kind::Standard.steps()[..done] {
             shop.call(*step, Direction::Forward, &request).await.unwrap();
         }
@@ -228,7 +237,7 @@ async fn sweepers_of_several_replicas_end_every_order_together() {
 #[tokio::test]
 #[ignore = "needs CHAOS_TEST_DATABASE_URL"]
 async fn nobody_waits_for_the_notifications_and_they_are_given_up_quietly() {
-    let shop = Shop::open("BREAKER").await;
+    let shop = Shop::open("").await;
     shop.trouble(Role::Notify, Trouble::Closed, "/steps");
     assert_eq!(shop.place(&plain("untold")).await.unwrap().state, "COMPLETED");
     shop.settle().await;
@@ -240,7 +249,7 @@ async fn nobody_waits_for_the_notifications_and_they_are_given_up_quietly() {
 #[tokio::test]
 #[ignore = "needs CHAOS_TEST_DATABASE_URL"]
 async fn goods_of_a_completed_order_stay_owed_until_they_are_out_of_the_stock() {
-    let shop = Shop::open("BREAKER").await;
+    let shop = Shop::open("").await;
     shop.trouble(Role::Inventory, Trouble::Closed, "/steps/consume");
     shop.place(&plain("kept")).await.unwrap();
     shop.sweeper().sweep().await.unwrap();

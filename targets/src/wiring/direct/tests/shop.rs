@@ -25,7 +25,7 @@ use crate::role::Role;
 use crate::safeguard::Safeguards;
 use crate::store::Database;
 use crate::store::orders::View;
-use crate::trial::{balances, check_stock, database, number};
+use crate::trial::{all_but, balances, check_stock, database, number};
 use crate::wiring::service;
 
 /// How much later than it was sent a delayed request arrives.
@@ -48,7 +48,7 @@ pub(super) enum Trouble {
 struct Door {
     /// For which paths there is which trouble.
     trouble: Arc<Mutex<Option<(Trouble, &'static str)>>>,
-    arrived: Arc<Mutex<usize>>,
+    delayed: Arc<Mutex<usize>>,
 }
 
 async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
@@ -68,16 +68,14 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
             let late = tokio::spawn(async move {
                 sleep(DELAY).await;
                 let response = next.run(request).await;
-                *door.arrived.lock().unwrap() += 1;
+                *door.delayed.lock().unwrap() += 1;
                 response
             });
             return late.await.unwrap();
         }
         None => {}
     }
-    let response = next.run(request).await;
-    *door.arrived.lock().unwrap() += 1;
-    response
+    next.run(request).await
 }
 
 /// The orders service and all that it calls.
@@ -94,14 +92,20 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// A shop with everything on but what is named.
+    /// A shop with everything on but what is named, and what a busy machine would set off where a
+    /// test does not ask for it.
     pub(super) async fn open(off: &str) -> Self {
-        Self::with(crate::trial::all_but(off), None).await
+        Self::with(all_but(&format!("TIMEOUTS,BREAKER,{off}")), None).await
     }
 
-    /// A shop with everything on, one of whose services is not there.
+    /// A shop that gives calls up after a short time.
+    pub(super) async fn impatient() -> Self {
+        Self::with(all_but("BREAKER"), None).await
+    }
+
+    /// A shop one of whose services is not there.
     pub(super) async fn without(dead: Role) -> Self {
-        Self::with(crate::trial::all_but(""), Some(dead)).await
+        Self::with(all_but("TIMEOUTS"), Some(dead)).await
     }
 
     pub(super) async fn of_mode(mode: &str) -> Self {
@@ -139,9 +143,9 @@ impl Shop {
         *self.doors[&role].trouble.lock().unwrap() = None;
     }
 
-    /// How many requests have passed the door of a service.
-    pub(super) fn arrived(&self, role: Role) -> usize {
-        *self.doors[&role].arrived.lock().unwrap()
+    /// How many requests have passed the door of a service late.
+    pub(super) fn delayed(&self, role: Role) -> usize {
+        *self.doors[&role].delayed.lock().unwrap()
     }
 
     pub(super) async fn place(&self, order: &Order) -> Result<View, PlaceError> {
