@@ -109,6 +109,38 @@ pub enum Action {
         /// What.
         hog: Hog,
     },
+    /// Removes a replica; one that is gone is left alone.
+    Remove {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Puts a container of another image in the place of a replica, under its names and ports.
+    Swap {
+        /// Whom.
+        replica: Replica,
+        /// The other image; none for that of the target file.
+        image: Option<String>,
+    },
+    /// Asks something of a replica over one of its published ports.
+    Http {
+        /// Whom.
+        replica: Replica,
+        /// Port inside the container.
+        port: u16,
+        /// What.
+        request: HttpRequest,
+    },
+}
+
+/// A request to an application's own controls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    /// Such as `POST`.
+    pub method: String,
+    /// With its leading slash.
+    pub path: String,
+    /// JSON; none for an empty body.
+    pub body: Option<String>,
 }
 
 /// Something that is used up from inside a container, at its expense.
@@ -161,13 +193,15 @@ pub enum Aspect {
     CpuHog,
     /// How much memory is used up inside it.
     MemoryHog,
+    /// The trouble that the application makes for itself.
+    Switch,
 }
 
 impl Aspect {
     /// Whether one fault on this and another on `other` would undo each other: both act on the
     /// same, or one lives in the processes that the other one ends or freezes.
     pub fn excludes(self, other: Self) -> bool {
-        let inside = |aspect| matches!(aspect, Self::CpuHog | Self::MemoryHog);
+        let inside = |aspect| matches!(aspect, Self::CpuHog | Self::MemoryHog | Self::Switch);
         self == other
             || (self == Self::Process && inside(other))
             || (other == Self::Process && inside(self))
@@ -183,6 +217,7 @@ impl fmt::Display for Aspect {
             Self::MemoryLimit => "its memory limit",
             Self::CpuHog => "the CPU used up inside it",
             Self::MemoryHog => "the memory used up inside it",
+            Self::Switch => "its chaos switch",
         })
     }
 }
@@ -203,7 +238,10 @@ impl Action {
             | Self::LimitCpu { replica, .. }
             | Self::LimitMemory { replica, .. }
             | Self::Hog { replica, .. }
-            | Self::EndHog { replica, .. } => replica,
+            | Self::EndHog { replica, .. }
+            | Self::Remove { replica }
+            | Self::Swap { replica, .. }
+            | Self::Http { replica, .. } => replica,
         }
     }
 
@@ -216,7 +254,10 @@ impl Action {
             | Self::Stop { .. }
             | Self::Restart { .. }
             | Self::Pause { .. }
-            | Self::Unpause { .. } => Aspect::Process,
+            | Self::Unpause { .. }
+            | Self::Remove { .. }
+            | Self::Swap { .. } => Aspect::Process,
+            Self::Http { .. } => Aspect::Switch,
             Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
             Self::LimitCpu { .. } => Aspect::CpuLimit,
             Self::LimitMemory { .. } => Aspect::MemoryLimit,
@@ -261,6 +302,17 @@ impl fmt::Display for Action {
             }
             Self::Hog { replica, hog } => write!(formatter, "use up {hog} in {replica}"),
             Self::EndHog { replica, hog } => write!(formatter, "end using up {hog} in {replica}"),
+            Self::Remove { replica } => write!(formatter, "remove {replica}"),
+            Self::Swap { replica, image: Some(image) } => {
+                write!(formatter, "put {image} in the place of {replica}")
+            }
+            Self::Swap { replica, image: None } => {
+                write!(formatter, "put {replica} in its place again")
+            }
+            Self::Http { replica, port, request: HttpRequest { method, path, body } } => {
+                let body = body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
+                write!(formatter, "{method} {path} of {replica}:{port}{body}")
+            }
         }
     }
 }

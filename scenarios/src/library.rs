@@ -20,6 +20,8 @@ const FILES: &[(&str, &str)] = &[
     ("kill-each", include_str!("library/kill-each.yaml")),
     ("noisy-neighbour", include_str!("library/noisy-neighbour.yaml")),
     ("memory-pressure", include_str!("library/memory-pressure.yaml")),
+    ("traffic-spike", include_str!("library/traffic-spike.yaml")),
+    ("remove-service", include_str!("library/remove-service.yaml")),
 ];
 
 /// The names of all scenarios.

@@ -89,7 +89,7 @@ pub struct Pulse {
 }
 
 /// One fault of the method.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// When it begins.
     pub begin: Begin,

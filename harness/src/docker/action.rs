@@ -17,12 +17,14 @@ use super::check::told_dead;
 use super::error::{DockerError, classify, status};
 use super::network::{networks_of, object_name};
 use super::site::Site;
-use super::{container, inside, resource};
+use super::{container, control, inside, resource};
 use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
 /// The event of a start or of a death is waited for this long.
 const TOLD: Duration = Duration::from_millis(500);
+/// Time that a process has to end where its target file does not say it, as Docker has it.
+const USUAL_GRACE: Span = Span::seconds(10);
 
 /// Carries out an action.
 pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerError> {
@@ -44,6 +46,11 @@ pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerErro
         }
         Action::Hog { replica, hog } => resource::hog(site, replica, *hog).await,
         Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
+        Action::Remove { replica } => remove(site, replica).await,
+        Action::Swap { replica, image } => swap(site, replica, image.as_deref()).await,
+        Action::Http { replica, port, request } => {
+            control::ask(site, replica, *port, request).await
+        }
     }
 }
 
@@ -106,13 +113,34 @@ async fn crash_as(
     inside::run(site.daemon(), replica, &id, task).await
 }
 
+/// What is taken away on purpose may finish what it has in hand.
+async fn remove(site: &Site, replica: &Replica) -> Result<(), DockerError> {
+    let grace = site.component(replica)?.stop_grace_period.unwrap_or(USUAL_GRACE);
+    if site.inspect(replica).await.is_ok() {
+        stop(site, replica, grace).await?;
+    }
+    site.remove(replica).await
+}
+
+/// Where the wanted image runs already, nothing is done.
+async fn swap(site: &Site, replica: &Replica, image: Option<&str>) -> Result<(), DockerError> {
+    if site.runs_image(replica, image).await? {
+        return start(site, replica).await;
+    }
+    remove(site, replica).await?;
+    site.make(replica, image).await?;
+    start(site, replica).await
+}
+
 /// Returns once the start was told, so that nobody takes the death before it for the present.
 async fn start(site: &Site, replica: &Replica) -> Result<(), DockerError> {
+    if site.held(replica).is_err() {
+        site.make(replica, None).await?;
+    }
     // A container that runs already answers 304, which counts as success.
-    let started = start_once(site, replica).await?;
-    let started = match started {
+    let started = match start_once(site, replica).await? {
         Err(error) if status(&error) == Some(404) => {
-            site.make_again(replica).await?;
+            site.make(replica, None).await?;
             start_once(site, replica).await?
         }
         other => other,

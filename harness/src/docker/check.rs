@@ -6,6 +6,7 @@ use chaos_reports::record::run_record::{ContainerEvent, RunRecord};
 use chaos_scenarios::action::{Check, Replica};
 
 use super::action::joined;
+use super::control;
 use super::error::DockerError;
 use super::network::{networks_of, object_name};
 use super::reach;
@@ -42,6 +43,17 @@ pub(super) async fn look(
         Check::Detached { replica } => attached(site, replica, false).await,
         Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
+        Check::Gone { replica } => gone(site, replica).await,
+        Check::RunsImage { replica, image } => {
+            let runs = site.runs_image(replica, image.as_deref()).await?;
+            let evidence = format!("Docker says that {check}");
+            Ok(runs.then(|| Proof { since: recorder.now(), evidence }))
+        }
+        Check::Counter { replica, port, path, field, counts } => {
+            let seen = control::count(site, replica, *port, path, field).await?;
+            let evidence = format!("{replica}: `{field}` is {seen}");
+            Ok((*counts == (seen > 0)).then(|| Proof { since: recorder.now(), evidence }))
+        }
         Check::Throttled { .. }
         | Check::ShortOfMemory { .. }
         | Check::CpuLimit { .. }
@@ -172,6 +184,16 @@ async fn attached(
     let how = if wanted { "on" } else { "not on" };
     let evidence = format!("it is {how} {}", names.join(", "));
     Ok(as_wanted.then(|| Proof { since: site.recorder().now(), evidence }))
+}
+
+async fn gone(site: &Site, replica: &Replica) -> Result<Option<Proof>, DockerError> {
+    match site.inspect(replica).await {
+        Err(DockerError::UnknownReplica { .. }) => {
+            let evidence = format!("Docker knows no container of {replica}");
+            Ok(Some(Proof { since: site.recorder().now(), evidence }))
+        }
+        inspected => inspected.map(|_| None),
+    }
 }
 
 /// The moment of a time as Docker writes it; none for its year 1, which means never.

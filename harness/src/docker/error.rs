@@ -144,6 +144,14 @@ pub enum DockerError {
         /// Why.
         reason: String,
     },
+    /// An application does not take what is asked of its controls.
+    #[error("{what} failed: {reason}")]
+    Control {
+        /// What was asked of whom.
+        what: String,
+        /// What it said.
+        reason: String,
+    },
     /// Our program failed inside a container.
     #[error("acting inside {replica} failed with exit code {exit_code}: {said}")]
     Inside {

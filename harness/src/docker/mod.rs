@@ -5,6 +5,7 @@ mod action;
 mod check;
 mod connection;
 mod container;
+mod control;
 mod error;
 mod event;
 mod find;

@@ -97,14 +97,18 @@ impl Provisioning {
     }
 
     /// Creates a container with ports of its own.
-    async fn create(&self, component: &Component, replica: &Replica) -> Result<Held, DockerError> {
+    pub(super) async fn create(
+        &self,
+        component: &Component,
+        replica: &Replica,
+    ) -> Result<Held, DockerError> {
         let outside = self.ports(component.ports.len())?;
         let ports = component.ports.iter().copied().zip(outside).collect();
         self.create_with(component, replica, ports).await
     }
 
     /// The image that a reference meant when the run began.
-    fn image<'a>(&'a self, reference: &'a str) -> &'a str {
+    pub(super) fn image<'a>(&'a self, reference: &'a str) -> &'a str {
         self.images.get(reference).map_or(reference, String::as_str)
     }
 

@@ -118,7 +118,7 @@ impl DockerRuntime {
             acts_inside: plan.acts_inside(),
         };
         let variables = context.variables.clone();
-        let images = pinned::images(&self.daemon, &context, &plan.target).await?;
+        let images = pinned::images(&self.daemon, &context, plan).await?;
         let entry = match images.get(inside::IMAGE).filter(|_| context.acts_inside) {
             Some(image) => inside::entry(&self.daemon, image).await?,
             None => Vec::new(),
@@ -259,6 +259,8 @@ fn variables(plan: &Plan) -> Result<BTreeMap<String, String>, DockerError> {
     let mut variables = environment();
     variables.insert(PASSWORD.to_owned(), password()?);
     variables.insert("MODE".to_owned(), plan.mode.clone());
+    let switch = if plan.uses_switch() { "on" } else { "" };
+    variables.insert("CHAOS_SWITCH".to_owned(), switch.to_owned());
     variables.insert("SAFEGUARDS_OFF".to_owned(), plan.safeguards_off.join(","));
     Ok(variables)
 }

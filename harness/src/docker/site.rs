@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use chaos_scenarios::action::{Hog, Replica};
 use chaos_scenarios::target::Component;
 use tokio::sync::MutexGuard;
@@ -72,12 +73,52 @@ impl Site {
         }
     }
 
-    /// Makes the container of a replica again, which somebody removed; it keeps its ports.
-    pub(super) async fn make_again(&self, replica: &Replica) -> Result<(), DockerError> {
-        let ports = self.held(replica)?.ports;
-        let held = self.maker.create_with(self.component(replica)?, replica, ports).await?;
+    /// Makes the container of a replica: one that somebody removed keeps its ports, and one that
+    /// the target file does not have gets its own. `image` takes the place of the file's.
+    pub(super) async fn make(
+        &self,
+        replica: &Replica,
+        image: Option<&str>,
+    ) -> Result<(), DockerError> {
+        let component = self.component(replica)?;
+        let component = image.map_or_else(
+            || component.clone(),
+            |image| Component { image: image.to_owned(), ..component.clone() },
+        );
+        let held = match self.held(replica) {
+            Ok(held) => self.maker.create_with(&component, replica, held.ports).await?,
+            Err(_) => self.maker.create(&component, replica).await?,
+        };
         let mut containers = self.containers.lock().unwrap_or_else(PoisonError::into_inner);
         containers.insert(replica.clone(), held);
         Ok(())
+    }
+
+    /// Removes the container of a replica, if there is one.
+    pub(super) async fn remove(&self, replica: &Replica) -> Result<(), DockerError> {
+        let Ok(held) = self.held(replica) else { return Ok(()) };
+        let options = RemoveContainerOptionsBuilder::default().force(true).build();
+        match self.daemon().client.remove_container(&held.id, Some(options)).await {
+            Err(error) if status(&error) != Some(404) => {
+                Err(classify(format!("removing {replica}"), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a replica's container is of an image; none stands for that of the target file.
+    pub(super) async fn runs_image(
+        &self,
+        replica: &Replica,
+        image: Option<&str>,
+    ) -> Result<bool, DockerError> {
+        let inspected = match self.inspect(replica).await {
+            Err(DockerError::UnknownReplica { .. }) => return Ok(false),
+            inspected => inspected?,
+        };
+        let component = self.component(replica)?;
+        let reference = self.maker.context.fill(component, image.unwrap_or(&component.image))?;
+        let runs = inspected.config.and_then(|config| config.image);
+        Ok(runs.as_deref() == Some(self.maker.image(&reference)))
     }
 }

@@ -108,7 +108,7 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         let event = match proofs {
             Ok(proofs) => Event::FaultFelt {
                 fault: fault.id,
-                effective: proofs.iter().map(|proof| proof.since).min().unwrap_or_default(),
+                effective: proofs.iter().map(|proof| proof.since).min().unwrap_or(since),
                 evidence: proofs.into_iter().map(|proof| proof.evidence).collect(),
             },
             Err(reason) => Event::FaultNotFelt { fault: fault.id, reason },
@@ -235,8 +235,11 @@ fn meddling(record: &RunRecord, fault: &PlannedFault) -> Vec<String> {
         return Vec::new();
     };
     let victims: Vec<&Replica> = fault.injection.inject.iter().map(Action::replica).collect();
-    let dies = |check: &Check| matches!(check, Check::Died { .. } | Check::Restarted { .. });
-    if fault.injection.felt.iter().any(dies) {
+    let starts = |check: &Check| {
+        use Check::{Died, Restarted, Running, RunsImage};
+        matches!(check, Died { .. } | Restarted { .. } | RunsImage { .. } | Running { .. })
+    };
+    if fault.injection.felt.iter().any(starts) {
         // It dies and is started: that is the fault.
         return Vec::new();
     }

@@ -39,8 +39,9 @@ pub(crate) fn planned(plan: &Plan, written: &str) -> PlannedFault {
     let fault = text::decode("fault", written, chaos_scenarios::fault::Fault::read);
     let fault = fault.expect("a valid fault").0;
     let target = &plan.target;
-    let replicas = fault.selector().resolve(target, None, 1, "test");
-    let victims = chaos_scenarios::fault::Victims { target, replicas: &replicas };
+    let selector = fault.selector().expect("it acts on containers");
+    let replicas = selector.resolve(target, None, 1, "test");
+    let victims = chaos_scenarios::fault::Victims { target, replicas: &replicas, seed: 1 };
     PlannedFault {
         id: 1,
         name: fault.keyword().to_owned(),

@@ -15,4 +15,5 @@ mod fixture;
 mod images;
 mod lifecycle;
 mod resources;
+mod topology;
 mod trouble;

@@ -95,6 +95,31 @@ pub enum Check {
         /// What.
         hog: Hog,
     },
+    /// It was removed.
+    Gone {
+        /// Whom.
+        replica: Replica,
+    },
+    /// Its container is of this image.
+    RunsImage {
+        /// Whom.
+        replica: Replica,
+        /// The image; none for that of the target file.
+        image: Option<String>,
+    },
+    /// A counter that it tells over HTTP, as a field of a JSON object.
+    Counter {
+        /// Whom.
+        replica: Replica,
+        /// Port inside the container.
+        port: u16,
+        /// Path that is asked.
+        path: String,
+        /// Name of the field.
+        field: String,
+        /// Whether it must be above zero, or zero.
+        counts: bool,
+    },
     /// It can do its work again, by the component's own readiness rule.
     Ready {
         /// Whom.
@@ -121,6 +146,9 @@ impl Check {
             | Self::MemoryLimit { replica, .. }
             | Self::Hogged { replica, .. }
             | Self::Unhogged { replica, .. }
+            | Self::Gone { replica }
+            | Self::RunsImage { replica, .. }
+            | Self::Counter { replica, .. }
             | Self::Ready { replica } => replica,
         }
     }
@@ -152,6 +180,15 @@ impl fmt::Display for Check {
             Self::Hogged { hog, .. } => return write!(formatter, "{replica} bears {hog}"),
             Self::Unhogged { hog, .. } => {
                 return write!(formatter, "{replica} no longer bears {hog}");
+            }
+            Self::Gone { .. } => "is gone",
+            Self::RunsImage { image: None, .. } => "runs its own image",
+            Self::RunsImage { image: Some(image), .. } => {
+                return write!(formatter, "{replica} runs {image}");
+            }
+            Self::Counter { field, counts, .. } => {
+                let how = if *counts { "above zero" } else { "zero" };
+                return write!(formatter, "{replica} says that `{field}` is {how}");
             }
             Self::Ready { .. } => "is ready",
         };

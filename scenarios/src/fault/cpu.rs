@@ -30,8 +30,8 @@ impl Kind for Cpu {
         Some(Self { selector: selector?, millicores: millicores? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -31,8 +31,8 @@ impl Kind for CpuHog {
         Some(Self { selector: selector?, threads: threads? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -20,8 +20,8 @@ impl Kind for Crash {
         Selector::read(item).map(|selector| Self { selector })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -19,8 +19,8 @@ impl Kind for Disconnect {
         Selector::read(item).map(|selector| Self { selector })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

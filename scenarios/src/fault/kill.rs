@@ -38,8 +38,8 @@ impl Kind for Kill {
         Some(Self { selector: selector?, signal: signal?.to_owned() })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -31,8 +31,8 @@ impl Kind for Memory {
         Some(Self { selector: selector?, limit: limit? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

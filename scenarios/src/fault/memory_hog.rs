@@ -33,8 +33,8 @@ impl Kind for MemoryHog {
         Some(Self { selector: selector?, fill: fill? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

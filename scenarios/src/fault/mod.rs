@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::Injection;
-use crate::quantity::Span;
+use crate::quantity::{Rate, Span};
 use crate::selector::Selector;
 use crate::text::{Fields, Item};
 
@@ -13,28 +13,43 @@ mod cpu;
 mod cpu_hog;
 mod crash;
 mod disconnect;
+mod fail_first;
+mod http_delay;
+mod http_error;
 mod kill;
 mod memory;
 mod memory_hog;
 mod pause;
+mod remove;
 mod restart;
 mod rolling_restart;
+mod scale;
 mod stop;
+mod swap;
+mod switch;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod victims;
 
 pub use cpu::Cpu;
 pub use cpu_hog::CpuHog;
 pub use crash::Crash;
 pub use disconnect::Disconnect;
+pub use fail_first::FailFirst;
+pub use http_delay::HttpDelay;
+pub use http_error::HttpError;
 pub use kill::Kill;
 pub use memory::Memory;
 pub use memory_hog::MemoryHog;
 pub use pause::Pause;
+pub use remove::Remove;
 pub use restart::Restart;
 pub use rolling_restart::RollingRestart;
+pub use scale::Scale;
 pub use stop::Stop;
+pub use swap::Swap;
+pub use traffic::Traffic;
 pub use victims::Victims;
 
 /// The longest time that a process may take to end when it is asked to.
@@ -45,8 +60,8 @@ pub(crate) trait Kind: Sized {
     /// Reads its settings; what is wrong is noted.
     fn read(item: &Item<'_>) -> Option<Self>;
 
-    /// The replicas that it asks for.
-    fn selector(&self) -> &Selector;
+    /// The replicas that it asks for; none for a fault of the load.
+    fn selector(&self) -> Option<&Selector>;
 
     /// One line for people.
     fn title(&self, whom: &str) -> String;
@@ -60,13 +75,23 @@ pub(crate) trait Kind: Sized {
     fn gap(&self) -> Option<Span> {
         None
     }
+
+    /// Whether it is not undone, but lasts until everything is removed.
+    fn stays(&self) -> bool {
+        false
+    }
+
+    /// For a fault of the load: the arrivals while it lasts.
+    fn rate(&self) -> Option<Rate> {
+        None
+    }
 }
 
 /// One line for each fault: keyword in files, type, what it does.
 macro_rules! faults {
     ($($keyword:literal $kind:ident $says:literal;)*) => {
         /// What is done to components, with its settings.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub enum Fault {
             $(#[doc = $says] #[serde(rename = $keyword)] $kind($kind),)*
         }
@@ -89,8 +114,8 @@ macro_rules! faults {
                 match self { $(Self::$kind(_) => $keyword,)* }
             }
 
-            /// The replicas that it asks for.
-            pub fn selector(&self) -> &Selector {
+            /// The replicas that it asks for; none for a fault of the load.
+            pub fn selector(&self) -> Option<&Selector> {
                 match self { $(Self::$kind(fault) => fault.selector(),)* }
             }
 
@@ -109,6 +134,16 @@ macro_rules! faults {
             /// again and the next.
             pub fn gap(&self) -> Option<Span> {
                 match self { $(Self::$kind(fault) => fault.gap(),)* }
+            }
+
+            /// Whether it is not undone, but lasts until everything is removed.
+            pub fn stays(&self) -> bool {
+                match self { $(Self::$kind(fault) => fault.stays(),)* }
+            }
+
+            /// For a fault of the load: the arrivals while it lasts.
+            pub fn rate(&self) -> Option<Rate> {
+                match self { $(Self::$kind(fault) => fault.rate(),)* }
             }
         }
     };
@@ -137,6 +172,20 @@ faults! {
         "keeps threads busy inside it, at its expense";
     "memory-hog" MemoryHog
         "uses up memory inside it, up to a share of its limit";
+    "swap" Swap
+        "puts a container of another image in its place; healed by the old one, unless it is kept";
+    "remove" Remove
+        "stops and removes it for good; it is not audited any more";
+    "scale" Scale
+        "runs more or fewer replicas of it; healed by the old number";
+    "traffic" Traffic
+        "changes the rate of arrivals while it lasts";
+    "http-error" HttpError
+        "its application answers a share of the calls with an error (own chaos switch)";
+    "http-delay" HttpDelay
+        "its application takes longer for a share of the calls (own chaos switch)";
+    "fail-first" FailFirst
+        "its application fails the first calls, and none after them (own chaos switch)";
 }
 
 /// Reads `grace`, the time that a process has to end; left out, the target file says it. The outer

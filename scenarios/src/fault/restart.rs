@@ -26,8 +26,8 @@ impl Kind for Restart {
         Some(Self { selector: selector?, grace: grace? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

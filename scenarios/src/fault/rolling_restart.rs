@@ -36,8 +36,8 @@ impl Kind for RollingRestart {
         Some(Self { selector: selector?, grace: grace?, gap: gap? })
     }
 
-    fn selector(&self) -> &Selector {
-        &self.selector
+    fn selector(&self) -> Option<&Selector> {
+        Some(&self.selector)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -20,8 +20,9 @@ fn joined<T: ToString>(list: &[T]) -> String {
 /// What a fault does to the replicas that it asks for, one list a line.
 fn on(target: &Target, written: &str) -> String {
     let fault = fault(written);
-    let replicas = fault.selector().resolve(target, None, 1, "test");
-    let made = fault.injection(&Victims { target, replicas: &replicas });
+    let selector = fault.selector();
+    let replicas = selector.map(|it| it.resolve(target, None, 1, "test")).unwrap_or_default();
+    let made = fault.injection(&Victims { target, replicas: &replicas, seed: 7 });
     let injection = match made {
         Ok(injection) => injection,
         Err(reason) => return format!("refused: {reason}"),
@@ -153,6 +154,91 @@ fn faults_of_resources() {
 }
 
 #[test]
+fn faults_of_the_topology() {
+    assert_snapshot!(on(&broker(), "swap: {name: payments, image: 'shop/payments:2'}"), @r"
+    put shop/payments:2 in the place of them
+    do:   put shop/payments:2 in the place of payments-1
+    felt: payments-1 runs shop/payments:2; payments-1 runs
+    undo: put payments-1 in its place again
+    done: payments-1 runs its own image; payments-1 runs; payments-1 is ready
+    ");
+    assert_snapshot!(on(&broker(), "swap: {name: payments, image: x, keep: true}"), @r"
+    put x in the place of them
+    do:   put x in the place of payments-1
+    felt: payments-1 runs x; payments-1 runs
+    undo: 
+    done:
+    ");
+    assert_snapshot!(on(&broker(), "remove: {name: payments}"), @r"
+    remove them
+    do:   remove payments-1
+    felt: payments-1 is gone
+    undo: 
+    done:
+    ");
+    assert_snapshot!(on(&monolith(), "scale: {role: app, replicas: 3}"), @r"
+    scale them to 3
+    do:   start app-3
+    felt: app-3 runs
+    undo: remove app-3
+    done: app-3 is gone
+    ");
+    assert_snapshot!(on(&monolith(), "scale: {role: app, replicas: 1}"), @r"
+    scale them to 1
+    do:   stop app-2 within 10s
+    felt: app-2 has ended
+    undo: start app-2
+    done: app-2 runs; app-2 is ready
+    ");
+    assert_snapshot!(on(&monolith(), "scale: {role: app, replicas: 2}"), @"refused: `app` has 2 replicas without any fault");
+    let mut target = broker();
+    target.components[3].hostname = Some("rabbitmq".to_owned());
+    assert_snapshot!(on(&target, "scale: {role: broker, replicas: 2}"), @"refused: `rabbitmq` has a fixed host name, which one replica alone can have");
+    assert_snapshot!(on(&broker(), "traffic: {rate: 400/s}"), @r"
+    traffic of 400/s
+    do:   
+    felt: 
+    undo: 
+    done:
+    ");
+}
+
+#[test]
+fn faults_of_the_application() {
+    assert_snapshot!(on(&broker(), "http-error: {name: payments}"), @"refused: `payments` has no chaos switch: its environment has no CHAOS_SWITCH");
+    let mut target = broker();
+    target.components[2].environment.insert("CHAOS_SWITCH".to_owned(), String::new());
+    assert_snapshot!(on(&target, "http-error: {name: payments}"), @"refused: `payments` has no admin port: no `audit` or `pending` names it");
+    let admin = crate::target::Endpoint {
+        component: "payments".to_owned(),
+        port: 9090,
+        ..target.entry.clone()
+    };
+    target.audit.push(admin);
+    assert_snapshot!(on(&target, "http-error: {name: payments, at: charge.before_tx, probability: 30%}"), @r#"
+    answer 30% of the calls of them with 503
+    do:   POST /chaos of payments-1:9090 {"at":"charge.before_tx","mode":"status","probability":0.3,"seed":7,"status":503}
+    felt: payments-1 says that `acted` is above zero
+    undo: DELETE /chaos of payments-1:9090
+    done: payments-1 says that `acted` is zero; payments-1 is ready
+    "#);
+    assert_snapshot!(on(&target, "http-delay: {name: payments, delay: 300ms}"), @r#"
+    delay 100% of the calls of them by 300ms
+    do:   POST /chaos of payments-1:9090 {"at":"*.before_tx","delay_ms":300,"mode":"delay","probability":1.0,"seed":7}
+    felt: payments-1 says that `acted` is above zero
+    undo: DELETE /chaos of payments-1:9090
+    done: payments-1 says that `acted` is zero; payments-1 is ready
+    "#);
+    assert_snapshot!(on(&target, "fail-first: {name: payments, times: 3, status: 500}"), @r#"
+    fail the first 3 calls of them with 500
+    do:   POST /chaos of payments-1:9090 {"at":"*.before_tx","first":3,"mode":"status","seed":7,"status":500}
+    felt: payments-1 says that `acted` is above zero
+    undo: DELETE /chaos of payments-1:9090
+    done: payments-1 says that `acted` is zero; payments-1 is ready
+    "#);
+}
+
+#[test]
 fn a_container_without_init_cannot_be_crashed() {
     let mut target = broker();
     for component in &mut target.components {
@@ -172,5 +258,14 @@ fn wrong_settings_are_shown_where_they_stand() {
     assert_snapshot!(refused("memory: {role: app, limit: 1MiB}"), @"test.yaml:1:28: 1MiB cannot be a limit: at least 6MiB can");
     assert_snapshot!(refused("cpu-hog: {role: app, threads: 0}"), @"test.yaml:1:31: 0 is not a number of threads from 1 to 64");
     assert_snapshot!(refused("memory-hog: {role: app, fill: 0.9}"), @"test.yaml:1:31: `0.9` is not a share from `1%` to `150%` of the limit");
+    assert_snapshot!(refused("scale: {role: app, replicas: 0}"), @"test.yaml:1:30: 0 is not a number of replicas from 1 to 16");
+    assert_snapshot!(refused("traffic: {rate: 0/s}"), @"test.yaml:1:17: `0/s` is not a rate, such as `200/s`");
+    assert_snapshot!(refused("http-error: {role: app, at: charge, probability: 130%, status: 200}"), @r"
+    test.yaml:1:29: `charge` is no place of the form `STEP.POINT` (such as `charge.before_tx` or `*.before_tx`)
+    test.yaml:1:50: `130%` is not a share in percent, such as `30%`
+    test.yaml:1:64: 200 is no HTTP status of a failure (400 to 599)
+    ");
+    assert_snapshot!(refused("http-delay: {role: app, delay: 2m}"), @"test.yaml:1:32: 2m is not a delay above `0s` and up to `1m`");
+    assert_snapshot!(refused("fail-first: {role: app, times: 0}"), @"test.yaml:1:32: at least the first call fails");
     assert_snapshot!(refused("kil: {role: app}"), @"test.yaml:1:1: no fault is called `kil` (did you mean `kill`?)");
 }

@@ -13,8 +13,10 @@ const USUAL_GRACE: Span = Span::seconds(10);
 pub struct Victims<'a> {
     /// The system under test.
     pub target: &'a Target,
-    /// The chosen replicas, at least one.
+    /// The chosen replicas; none only for a fault of the load.
     pub replicas: &'a [Replica],
+    /// All chance derives from it.
+    pub seed: u64,
 }
 
 impl Victims<'_> {

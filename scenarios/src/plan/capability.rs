@@ -43,6 +43,9 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::Disconnect { .. }
         | Action::Connect { .. }
         | Action::EndHog { .. }
+        | Action::Remove { .. }
+        | Action::Swap { .. }
+        | Action::Http { .. }
         | Action::Hog { hog: Hog::Cpu { .. }, .. } => Capability::ContainerControl,
         Action::LimitCpu { .. } => Capability::CpuLimit,
         // It takes memory until a limit is reached.

@@ -3,13 +3,14 @@
 
 use super::capability::Capabilities;
 use super::profile::Profile;
-use super::timeline::{self, Timeline};
+use super::timeline::{self, Burst, Timeline};
 use super::{LoadPlan, Phases, Plan, PlannedFault, RunKind};
+use crate::action::Action;
 use crate::expectation::{Expectation, Scope};
 use crate::measure::{Fate, Measure, Unit};
 use crate::quantity::{Rate, Span};
 use crate::scenario::{DEFAULT_MODE, ScenarioFile};
-use crate::target::Target;
+use crate::target::{Endpoint, Target};
 use crate::text::Diagnostics;
 use crate::text::diagnostic::help_for_name;
 use crate::workload::{Arrival, Stage, Workload};
@@ -105,7 +106,7 @@ impl Plan {
         let scenario = &request.source.scenario;
         let mut diagnostics = request.source.diagnostics();
         check_classes(request, &mut diagnostics);
-        let Timeline { faults, not_applicable, host_lacks } =
+        let Timeline { faults, bursts, not_applicable, host_lacks } =
             timeline::resolve(request, &mut diagnostics);
         diagnostics.into_result(()).map_err(CompileError::Scenario)?;
 
@@ -114,7 +115,7 @@ impl Plan {
         Ok(Self {
             scenario: about(request, &scenario.name, "."),
             title: about(request, &scenario.title, ": "),
-            target: request.target.clone(),
+            target: without_removed(request.target, &faults),
             mode: request.mode.to_owned(),
             safeguards_off: request.overrides.safeguards_off.clone(),
             kind: if scenario.method.is_empty() { RunKind::Control } else { RunKind::Fault },
@@ -122,7 +123,7 @@ impl Plan {
             seed: request.seed,
             profile: request.profile.name().to_owned(),
             phases: phases(request, test, &expect),
-            load: load(request)?,
+            load: load(request, &bursts)?,
             timeline: faults,
             hypothesis: applying(&scenario.hypothesis.probes, request),
             expect,
@@ -267,10 +268,10 @@ fn applying(list: &[Expectation], request: &PlanRequest<'_>) -> Vec<Expectation>
     list.iter().filter(|expectation| applies(&expectation.scope)).cloned().collect()
 }
 
-fn load(request: &PlanRequest<'_>) -> Result<LoadPlan, CompileError> {
+fn load(request: &PlanRequest<'_>, bursts: &[Burst]) -> Result<LoadPlan, CompileError> {
     let mut workload = request.workload.clone();
     workload.timeout = request.overrides.timeout.unwrap_or(workload.timeout);
-    let stages = stages(request);
+    let stages = stages(request, bursts);
     let highest = stages.iter().map(|stage| stage.rate.value()).fold(0.0, f64::max);
     let users = (highest * (workload.timeout.as_seconds() + USER_SLACK)).ceil();
     #[expect(
@@ -290,19 +291,44 @@ fn load(request: &PlanRequest<'_>) -> Result<LoadPlan, CompileError> {
 }
 
 /// The rates over time. A rate of the command line scales the changes that the scenario asks for.
-fn stages(request: &PlanRequest<'_>) -> Vec<Stage> {
+fn stages(request: &PlanRequest<'_>, bursts: &[Burst]) -> Vec<Stage> {
     let asked = &request.source.scenario.load;
     let usual = Rate::per_second(USUAL_RATE).expect("a valid rate");
     let base = asked.rate.unwrap_or(usual);
-    let first = request.overrides.rate.unwrap_or(base);
-    let factor = first.value() / base.value();
+    let factor = request.overrides.rate.unwrap_or(base).value() / base.value();
     let lengths = request.profile.lengths();
     let test_begins = lengths.warm_up + lengths.baseline;
-    let change = |stage: &crate::scenario::RateChange| Stage {
-        from: test_begins + stage.at,
-        rate: Rate::per_second((stage.rate.value() * factor).min(Rate::HIGHEST))
-            .unwrap_or(stage.rate),
+    let written = |at: Span| {
+        let burst = bursts.iter().find(|burst| burst.at <= at && at < burst.until);
+        let stage = asked.stages.iter().rfind(|stage| stage.at <= at);
+        burst.map(|it| it.rate).or(stage.map(|it| it.rate)).unwrap_or(base)
     };
-    let first = Stage { from: Span::ZERO, rate: first };
-    std::iter::once(first).chain(asked.stages.iter().map(change)).collect()
+    let ends = bursts.iter().flat_map(|burst| [burst.at, burst.until]);
+    let mut changes: Vec<Span> = asked.stages.iter().map(|stage| stage.at).chain(ends).collect();
+    changes.sort_unstable();
+    changes.dedup();
+    let scaled =
+        |rate: Rate| Rate::per_second((rate.value() * factor).min(Rate::HIGHEST)).unwrap_or(rate);
+    let change = |at: Span| Stage { from: test_begins + at, rate: scaled(written(at)) };
+    let first = Stage { from: Span::ZERO, rate: scaled(base) };
+    std::iter::once(first).chain(changes.into_iter().map(change)).collect()
+}
+
+/// A target that is not asked for the state of components that a fault removes for good.
+fn without_removed(target: &Target, faults: &[PlannedFault]) -> Target {
+    let staying = faults.iter().filter(|fault| fault.until.is_none());
+    let actions = staying.flat_map(|fault| &fault.injection.inject);
+    let removed: Vec<_> = actions
+        .filter(|action| matches!(action, Action::Remove { .. }))
+        .map(|action| action.replica().component.as_str())
+        .collect();
+    let stands = |endpoint: &Endpoint| {
+        let gone = removed.iter().filter(|name| **name == endpoint.component).count();
+        let component = target.component(&endpoint.component);
+        component.is_none_or(|it| gone < it.replicas as usize)
+    };
+    let mut target = target.clone();
+    let mut lists = [&mut target.audit, &mut target.pending, &mut target.redrive];
+    lists.iter_mut().for_each(|list| list.retain(stands));
+    target
 }

@@ -16,6 +16,14 @@ pub(super) fn check(request: &PlanRequest<'_>, drafts: &[Draft], diagnostics: &m
             if earlier.step == later.step || told.contains(&steps) || apart(earlier, later) {
                 continue;
             }
+            if both_change_the_load(request, earlier, later) {
+                told.push(steps);
+                let place = request.source.positions.place(&format!("method[{}]", later.step));
+                let earlier = earlier.step + 1;
+                let message = format!("this traffic begins while that of step {earlier} lasts");
+                diagnostics.add(place, message);
+                continue;
+            }
             let Some((replica, ours, theirs)) = contested(later, earlier) else { continue };
             told.push(steps);
             let place = request.source.positions.place(&format!("method[{}]", later.step));
@@ -32,6 +40,11 @@ pub(super) fn check(request: &PlanRequest<'_>, drafts: &[Draft], diagnostics: &m
             diagnostics.add(place, message).help = Some(help);
         }
     }
+}
+
+fn both_change_the_load(request: &PlanRequest<'_>, one: &Draft, other: &Draft) -> bool {
+    let steps = &request.source.scenario.method;
+    [one, other].iter().all(|draft| steps[draft.step].fault.rate().is_some())
 }
 
 /// Whether one is over before the other begins. One without a length is not over at its beginning.

@@ -44,13 +44,17 @@ pub(super) fn drafts(
 ) -> Result<Vec<Draft>, String> {
     let asked = &request.source.scenario.method[step];
     let rounds = asked.pulse.map_or(1, |pulse| pulse.times);
-    let size = if asked.fault.gap().is_some() { 1 } else { replicas.len() };
+    let groups: Vec<&[Replica]> = match asked.fault.gap() {
+        Some(_) => replicas.chunks(1).collect(),
+        None => vec![replicas],
+    };
     let pause = asked.pulse.map(|pulse| pulse.on).or(asked.fault.gap()).unwrap_or(Span::ZERO);
     let Start { mut at, mut after } = start;
     let mut drafts: Vec<Draft> = Vec::new();
     for round in 1..=rounds {
-        for group in replicas.chunks(size) {
-            let victims = Victims { target: request.target, replicas: group };
+        for group in &groups {
+            let (target, seed) = (request.target, request.seed);
+            let victims = Victims { target, replicas: group, seed };
             let mut fault = planned(request, asked, &victims, at)?;
             if rounds > 1 {
                 fault.title = format!("{}, {round} of {rounds}", fault.title);
@@ -72,8 +76,10 @@ fn planned(
 ) -> Result<PlannedFault, String> {
     let injection = step.fault.injection(victims)?;
     let mut title = step.fault.title(&named(request.target, victims.replicas));
-    if step.analogue.contains_key(&request.target.name) {
-        title = format!("{title} (the analogue of {} here)", step.fault.selector());
+    if let Some(selector) = step.fault.selector()
+        && step.analogue.contains_key(&request.target.name)
+    {
+        title = format!("{title} (the analogue of {selector} here)");
     }
     let mut components: Vec<String> =
         victims.replicas.iter().map(|replica| replica.component.clone()).collect();
@@ -83,7 +89,7 @@ fn planned(
         name: step.fault.keyword().to_owned(),
         title,
         at,
-        until: (!injection.heal.is_empty()).then(|| at + length(request, step)),
+        until: (!step.fault.stays()).then(|| at + length(request, step)),
         after: None,
         components,
         injection,

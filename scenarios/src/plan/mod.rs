@@ -155,6 +155,21 @@ impl Plan {
         let actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);
         actions.into_iter().any(Action::acts_inside)
     }
+
+    /// Whether a fault uses the chaos switch of an application.
+    pub fn uses_switch(&self) -> bool {
+        let mut actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);
+        actions.any(|action| matches!(action, Action::Http { .. }))
+    }
+
+    /// Images that faults put in the place of others.
+    pub fn swapped_images(&self) -> impl Iterator<Item = &str> {
+        let actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);
+        actions.filter_map(|action| match action {
+            Action::Swap { image, .. } => image.as_deref(),
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::compile::PlanRequest;
 use super::draft::{self, Draft, Start};
 use super::{After, PlannedFault, conflict};
 use crate::action::Replica;
-use crate::quantity::Span;
+use crate::quantity::{Rate, Span};
 use crate::scenario::{Begin, OnMissing, Step, TIMELINE_LIMIT};
 use crate::selector::{By, Selector};
 use crate::target::Target;
@@ -16,10 +16,23 @@ use crate::text::Diagnostics;
 pub(super) struct Timeline {
     /// Sorted by time.
     pub(super) faults: Vec<PlannedFault>,
+    /// Changes of the load while faults of it last.
+    pub(super) bursts: Vec<Burst>,
     /// Why the scenario cannot be put to the target, if it cannot.
     pub(super) not_applicable: Option<String>,
     /// Why the machine cannot inject them, if it cannot.
     pub(super) host_lacks: Option<String>,
+}
+
+/// Another rate of arrivals for a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Burst {
+    /// Offset of its beginning from the start of the test phase.
+    pub(super) at: Span,
+    /// Offset of its end.
+    pub(super) until: Span,
+    /// Arrivals per second.
+    pub(super) rate: Rate,
 }
 
 /// Resolves every step. Mistakes go into `diagnostics`.
@@ -44,6 +57,7 @@ pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) 
     }
     conflict::check(request, &drafts, diagnostics);
     if timeline.not_applicable.is_none() {
+        timeline.bursts = bursts(request, &drafts);
         timeline.faults = sorted(drafts);
         let injections = timeline.faults.iter().map(|fault| &fault.injection);
         timeline.host_lacks =
@@ -89,7 +103,7 @@ struct Unfit {
 fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfit> {
     let step = &request.source.scenario.method[index];
     let analogue = step.analogue.get(&request.target.name);
-    let chosen = analogue.unwrap_or(step.fault.selector());
+    let Some(chosen) = analogue.or(step.fault.selector()) else { return Ok(Vec::new()) };
     let stream = format!("selector/{index}");
     let replicas = chosen.resolve(request.target, request.each, request.seed, &stream);
     if !replicas.is_empty() {
@@ -145,6 +159,14 @@ fn check_end(
         let message = format!("this fault ends at {end}; a timeline ends within {TIMELINE_LIMIT}");
         diagnostics.add(place, message);
     }
+}
+
+fn bursts(request: &PlanRequest<'_>, drafts: &[Draft]) -> Vec<Burst> {
+    let burst = |draft: &Draft| {
+        let rate = request.source.scenario.method[draft.step].fault.rate()?;
+        Some(Burst { at: draft.fault.at, until: draft.end(), rate })
+    };
+    drafts.iter().filter_map(burst).collect()
 }
 
 /// Numbers the drafts by their time.

@@ -91,6 +91,44 @@ fn faults_may_overlap_unless_they_contradict_each_other() {
 }
 
 #[test]
+fn traffic_becomes_part_of_the_schedule() {
+    let text = concat!(
+        "load: {rate: 50/s, stages: [{at: 4s, rate: 60/s}]}\n",
+        "method:\n",
+        "  - {at: 2s, for: 4s, fault: {traffic: {rate: 200/s}}}\n",
+        "  - {at: 8s, fault: {traffic: {rate: 10/s}}, pulse: {off: 1s, on: 1s, times: 2}}\n",
+    );
+    let plan = compile(&file(text), &fixture::monolith()).expect("a valid plan");
+    assert_snapshot!(timeline(&plan), @r"
+    1 2s-6s traffic of 200/s
+    2 8s-9s traffic of 10/s, 1 of 2
+    3 10s-11s traffic of 10/s, 2 of 2
+    ");
+    let stages = plan.load.stages.iter().map(|it| format!("{} {}", it.from, it.rate));
+    assert_snapshot!(stages.collect::<Vec<_>>().join(", "), @"0s 50/s, 11s 200/s, 13s 200/s, 15s 60/s, 17s 10/s, 18s 60/s, 19s 10/s, 20s 60/s");
+    assert_snapshot!(refused(concat!(
+        "method:\n",
+        "  - {at: 2s, for: 4s, fault: {traffic: {rate: 200/s}}}\n",
+        "  - {at: 5s, fault: {traffic: {rate: 10/s}}}\n",
+    )), @"test.yaml:5:5: this traffic begins while that of step 1 lasts");
+}
+
+#[test]
+fn what_is_removed_for_good_is_not_asked_any_more() {
+    let mut target = fixture::monolith();
+    let admin = crate::target::Endpoint { component: "app".to_owned(), ..target.entry.clone() };
+    target.audit = vec![admin.clone(), target.entry.clone()];
+    target.pending = vec![admin];
+    let plan = |mode: &str| {
+        let text = format!("method: [{{fault: {{remove: {{role: app, mode: {mode}}}}}}}]\n");
+        compile(&file(&text), &target).expect("a valid plan")
+    };
+    assert_eq!((plan("one").target.audit.len(), plan("one").target.pending.len()), (2, 1));
+    assert_eq!((plan("all").target.audit.len(), plan("all").target.pending.len()), (1, 0));
+    assert_eq!(plan("all").timeline[0].until, None);
+}
+
+#[test]
 fn a_contradiction_with_what_has_no_length_is_found() {
     assert_snapshot!(refused(concat!(
         "method:\n",
@@ -115,7 +153,7 @@ fn a_share_of_the_replicas_is_rounded_up_and_drawn() {
         let source = file(&format!(
             "method:\n  - fault: {{kill: {{role: app, mode: {{fixed-percent: {percent}}}}}}}\n"
         ));
-        let selector = source.scenario.method[0].fault.selector().clone();
+        let selector = source.scenario.method[0].fault.selector().expect("it has one").clone();
         selector.resolve(&target, None, seed, "test")
     };
     let counts: Vec<usize> = [1, 20, 21, 50, 99, 100].map(|it| drawn(it, 1).len()).into();

@@ -22,7 +22,7 @@ pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<St
     let mut speaks_of_each = false;
     let steps = fields.list("method", |item| {
         let step = step(item, &mut ids)?;
-        let selectors = step.analogue.values().chain([step.fault.selector()]);
+        let selectors = step.analogue.values().chain(step.fault.selector());
         let each = selectors.into_iter().any(|selector| selector.by == By::Each);
         speaks_of_each |= each;
         if each && for_each.is_none() {
@@ -54,6 +54,12 @@ fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
         && fault.gap().is_some()
     {
         item.note(format!("a `{}` lasts as long as it takes", fault.keyword()), None);
+    }
+    if let (Some(fault), Some(Begin::After { .. })) = (&fault, begin)
+        && fault.rate().is_some()
+    {
+        let help = "say `at:` as a span of the test phase".to_owned();
+        item.note("the load is planned beforehand and cannot wait for another step", Some(help));
     }
     let length = length.map_or(Some(Length::OfProfile), |item| self::length(&item));
     let pulse = match pulse {

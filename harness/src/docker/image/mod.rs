@@ -92,8 +92,11 @@ pub fn needed_by<'a>(
     plans: impl IntoIterator<Item = &'a Plan> + Clone,
 ) -> Result<BTreeSet<String>, DockerError> {
     let mut needed = image_references(plans.clone().into_iter().map(|plan| &plan.target))?;
-    if plans.into_iter().any(Plan::acts_inside) {
-        needed.insert(inside::IMAGE.to_owned());
+    for plan in plans {
+        needed.extend(plan.swapped_images().map(str::to_owned));
+        if plan.acts_inside() {
+            needed.insert(inside::IMAGE.to_owned());
+        }
     }
     Ok(needed)
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::ImageInspect;
+use chaos_scenarios::plan::Plan;
 use chaos_scenarios::target::Target;
 use futures::future::try_join_all;
 
@@ -17,9 +18,10 @@ use crate::docker::inside;
 pub(in crate::docker) async fn images(
     daemon: &Daemon,
     context: &RunContext,
-    target: &Target,
+    plan: &Plan,
 ) -> Result<BTreeMap<String, String>, DockerError> {
-    let mut references = references(context, target)?;
+    let mut references = references(context, &plan.target)?;
+    references.extend(plan.swapped_images().map(str::to_owned));
     if context.acts_inside {
         references.insert(inside::IMAGE.to_owned());
     }

@@ -1,0 +1,75 @@
+//! Asks the controls of an application over its published admin port: the chaos switch of the
+//! reference application, or whatever a target offers of the same form.
+
+use std::time::Duration;
+
+use chaos_scenarios::action::{HttpRequest, Replica};
+use reqwest::{Method, Response};
+use serde_json::Value;
+
+use super::error::DockerError;
+use super::site::Site;
+use crate::http;
+
+/// Bound of one request.
+const LIMIT: Duration = Duration::from_secs(2);
+/// Longest answer that is read, bytes.
+const LONGEST: usize = 64 << 10;
+
+/// Asks; any answer but success is a failure.
+pub(super) async fn ask(
+    site: &Site,
+    replica: &Replica,
+    port: u16,
+    request: &HttpRequest,
+) -> Result<(), DockerError> {
+    let HttpRequest { method, path, body } = request;
+    send(site, replica, port, method, path, body.clone()).await.map(|_| ())
+}
+
+/// A counter, as a field of the JSON object at a path.
+pub(super) async fn count(
+    site: &Site,
+    replica: &Replica,
+    port: u16,
+    path: &str,
+    field: &str,
+) -> Result<u64, DockerError> {
+    let mut response = send(site, replica, port, "GET", path, None).await?;
+    let refuse = |reason: String| refused(replica, "GET", path, reason);
+    let body = http::body(&mut response, LONGEST).await.map_err(|error| refuse(error.told()))?;
+    let told: Value = serde_json::from_slice(&body).map_err(|error| refuse(error.to_string()))?;
+    let count = told.get(field).and_then(Value::as_u64);
+    count.ok_or_else(|| refuse(format!("it tells no `{field}`")))
+}
+
+async fn send(
+    site: &Site,
+    replica: &Replica,
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<String>,
+) -> Result<Response, DockerError> {
+    let refuse = |reason: String| refused(replica, method, path, reason);
+    let published = site.held(replica)?.ports.get(&port).copied();
+    let published = published.ok_or_else(|| refuse(format!("port {port} is not published")))?;
+    let url = format!("http://127.0.0.1:{published}{path}");
+    let client = http::client(&url).timeout(LIMIT).build();
+    let client = client.map_err(|error| refuse(http::told(error)))?;
+    let verb = Method::from_bytes(method.as_bytes()).map_err(|error| refuse(error.to_string()))?;
+    let mut request = client.request(verb, &url);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body);
+    }
+    let mut response = request.send().await.map_err(|error| refuse(http::told(error)))?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let said = http::body(&mut response, LONGEST).await.unwrap_or_default();
+    Err(refuse(format!("{} {}", response.status(), String::from_utf8_lossy(&said))))
+}
+
+fn refused(replica: &Replica, method: &str, path: &str, reason: String) -> DockerError {
+    DockerError::Control { what: format!("{method} {path} of {replica}"), reason }
+}
