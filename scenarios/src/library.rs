@@ -9,6 +9,7 @@ const FILES: &[(&str, &str)] = &[
     ("coordinator-down", include_str!("library/coordinator-down.yaml")),
     ("service-down", include_str!("library/service-down.yaml")),
     ("middle-service-down", include_str!("library/middle-service-down.yaml")),
+    ("rollback-under-failure", include_str!("library/rollback-under-failure.yaml")),
     ("pipeline-manager-down", include_str!("library/pipeline-manager-down.yaml")),
     ("broker-paused", include_str!("library/broker-paused.yaml")),
     ("broker-flapping", include_str!("library/broker-flapping.yaml")),

@@ -26,7 +26,7 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
     let intent = intent(arguments)?;
     block_on(async {
         let style = Style::detect(show.quiet);
-        let bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
+        let mut bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
         bench.make_images(intent.plans()).await?;
         let experiment = intent.into_experiment(&bench)?;
         conduct(&experiment, &bench).await?;

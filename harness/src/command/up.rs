@@ -24,7 +24,7 @@ pub fn execute(arguments: &UpArguments, show: Show) -> Result<u8, Failure> {
     let plan = selection::one_target(&arguments.target, &arguments.mode, &arguments.set)?;
     block_on(async {
         let style = Style::detect(show.quiet);
-        let bench = Bench::prepare(arguments.allow_remote, style, true).await?;
+        let mut bench = Bench::prepare(arguments.allow_remote, style, true).await?;
         bench.make_images(std::slice::from_ref(&plan)).await?;
         let deployment = stand_up(&bench, &plan).await?;
         present(&plan.target, &deployment, show);

@@ -44,6 +44,7 @@ const LAST_EVENTS: Duration = Duration::from_millis(50);
 /// Containers by Docker. One runtime holds one run at a time.
 pub struct DockerRuntime {
     daemon: Daemon,
+    images: BTreeMap<String, String>,
     standing: Mutex<Option<Arc<Standing>>>,
 }
 
@@ -66,7 +67,14 @@ struct Standing {
 impl DockerRuntime {
     /// A runtime on a daemon; nothing is done yet.
     pub fn new(daemon: Daemon) -> Self {
-        Self { daemon, standing: Mutex::new(None) }
+        Self { daemon, images: BTreeMap::new(), standing: Mutex::new(None) }
+    }
+
+    /// The same, with what image references mean: without it each is looked up when a run begins,
+    /// and may mean another image by then.
+    #[must_use]
+    pub fn with_images(self, images: BTreeMap<String, String>) -> Self {
+        Self { images, ..self }
     }
 
     /// Takes hold of a run that stands already, such as one that `chaos up` left. Its password is
@@ -118,7 +126,7 @@ impl DockerRuntime {
             acts_inside: plan.acts_inside(),
         };
         let variables = context.variables.clone();
-        let images = pinned::images(&self.daemon, &context, plan).await?;
+        let images = pinned::images(&self.daemon, &context, plan, &self.images).await?;
         let entry = match images.get(inside::IMAGE).filter(|_| context.acts_inside) {
             Some(image) => inside::entry(&self.daemon, image).await?,
             None => Vec::new(),

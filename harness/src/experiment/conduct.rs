@@ -1,6 +1,7 @@
 //! Conducts an experiment: one run after the other, each with its own containers, on a machine that
 //! nobody else uses for the same at the same time.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Bench {
     /// Label of the experiment's objects.
     pub experiment: String,
     daemon: Daemon,
+    /// What each image reference meant when the experiment began: all its runs use the same.
+    images: BTreeMap<String, String>,
     style: Style,
     keep: bool,
     stop: Stop,
@@ -51,7 +54,8 @@ impl Bench {
         let lock = Lock::acquire(&daemon.facts.id).map_err(Failure::environment)?;
         clean_leftovers(&daemon).await?;
         let experiment = Uuid::now_v7().simple().to_string()[20..].to_owned();
-        Ok(Self { experiment, daemon, style, keep, stop, _lock: lock })
+        let images = BTreeMap::new();
+        Ok(Self { experiment, daemon, images, style, keep, stop, _lock: lock })
     }
 
     /// The machine.
@@ -66,7 +70,7 @@ impl Bench {
 
     /// A container runtime for one run.
     pub fn runtime(&self) -> DockerRuntime {
-        DockerRuntime::new(self.daemon.clone())
+        DockerRuntime::new(self.daemon.clone()).with_images(self.images.clone())
     }
 
     /// What a run is told besides its plan; `index` counts the runs of the experiment from 0.
@@ -81,12 +85,15 @@ impl Bench {
     }
 
     /// Makes the images that the plans need, where they are missing.
-    pub async fn make_images(&self, plans: &[Plan]) -> Result<(), Failure> {
+    pub async fn make_images(&mut self, plans: &[Plan]) -> Result<(), Failure> {
         let plans = plans.iter().filter(|plan| is_run(plan));
         let needed = docker::image::needed_by(plans).map_err(Failure::environment)?;
         let making = images::make(&self.daemon, &needed, self.style);
         tokio::select! {
-            made = making => made.map_err(Failure::environment),
+            made = making => {
+                self.images = made.map_err(Failure::environment)?;
+                Ok(())
+            }
             signal = self.stop.asked() => {
                 Err(Failure::Environment(format!("{signal} while images were made; nothing was run")))
             }

@@ -15,17 +15,17 @@ use crate::docker::{Daemon, DockerError};
 /// Longest piece of a build's output that is shown.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Makes images ready, and shows what it takes.
+/// Makes images ready, and shows what it takes. Returns what each reference means now.
 pub async fn make(
     daemon: &Daemon,
     references: &BTreeSet<String>,
     style: Style,
-) -> Result<(), DockerError> {
+) -> Result<BTreeMap<String, String>, DockerError> {
     let teller = Teller { style, bar: bar(style), started: Mutex::default() };
     let progress = |image: &str, line: &str| teller.line(image, line);
     let made = ensure_images(daemon, references, &own_executable(), &progress).await;
     teller.finish(made.is_ok());
-    made.map(drop)
+    made
 }
 
 struct Teller {

@@ -14,11 +14,13 @@ use crate::docker::container::RunContext;
 use crate::docker::error::{DockerError, classify, status};
 use crate::docker::inside;
 
-/// Reference → content tag, or id where there is none. Every image must be there already.
+/// Reference → content tag, or id where there is none. Every image must be there already. What is
+/// `known` from the start of the experiment is not looked up again.
 pub(in crate::docker) async fn images(
     daemon: &Daemon,
     context: &RunContext,
     plan: &Plan,
+    known: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, DockerError> {
     let mut references = references(context, &plan.target)?;
     references.extend(plan.swapped_images().map(str::to_owned));
@@ -26,6 +28,9 @@ pub(in crate::docker) async fn images(
         references.insert(inside::IMAGE.to_owned());
     }
     let settled = references.into_iter().map(|reference| async move {
+        if let Some(settled) = known.get(&reference) {
+            return Ok((reference, settled.clone()));
+        }
         let image =
             inspect(daemon, &reference).await?.ok_or_else(|| DockerError::ImageMissing {
                 reference: reference.clone(),
