@@ -3,4 +3,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=../docker");
+    println!("cargo::rerun-if-changed=../targets/inventory-python");
 }

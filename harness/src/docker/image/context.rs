@@ -12,6 +12,13 @@ use crate::docker::label::hexadecimal;
 
 static FOLDERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../docker");
 
+/// Sources of a service that stand elsewhere, by the name of the image that they are added to.
+static SOURCES: [(&str, Dir<'_>); 1] =
+    [("inventory-python", include_dir!("$CARGO_MANIFEST_DIR/../targets/inventory-python"))];
+
+/// What Python leaves beside sources that have run.
+const COMPILED: &str = "__pycache__";
+
 /// Hexadecimal digits of a content hash in a tag.
 const DIGITS: usize = 12;
 
@@ -25,6 +32,9 @@ pub(super) fn files(name: &str) -> Option<Vec<ContextFile>> {
     let folder = FOLDERS.get_dir(name)?;
     let mut files = Vec::new();
     collect(folder, folder.path(), &mut files);
+    for (_, sources) in SOURCES.iter().filter(|(image, _)| *image == name) {
+        collect(sources, sources.path(), &mut files);
+    }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Some(files)
 }
@@ -32,6 +42,7 @@ pub(super) fn files(name: &str) -> Option<Vec<ContextFile>> {
 fn collect(folder: &Dir<'_>, root: &Path, files: &mut Vec<ContextFile>) {
     for entry in folder.entries() {
         match entry {
+            DirEntry::Dir(inner) if inner.path().ends_with(COMPILED) => {}
             DirEntry::Dir(inner) => collect(inner, root, files),
             DirEntry::File(file) => {
                 let path = file.path().strip_prefix(root).unwrap_or(file.path()).to_owned();
@@ -152,5 +163,13 @@ mod tests {
             assert!(files.iter().any(|file| file.path == Path::new("Dockerfile")), "{name}");
         }
         assert!(files("no-such-image").is_none());
+    }
+
+    #[test]
+    fn sources_that_stand_elsewhere_are_in_the_context() {
+        let files = files("inventory-python").expect("it is embedded");
+        let has = |path: &str| files.iter().any(|file| file.path == Path::new(path));
+        assert!(has("Dockerfile") && has("inventory/__main__.py"), "{files:?}");
+        assert!(files.iter().all(|file| file.path.extension() != Some("pyc".as_ref())));
     }
 }

@@ -1,0 +1,94 @@
+"""Exchange, queues and bindings: what exists in the broker and under which names. The broker itself
+refuses a declaration that differs from what the other implementation has declared.
+
+`q.inventory` takes the events, `retry.inventory.<n>` hold a failed message for a while and give it
+back by themselves, `dlq.inventory` keeps what was given up.
+"""
+
+from collections.abc import Iterable
+
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractChannel, AbstractExchange
+
+from inventory.safeguards import Safeguard, Safeguards
+
+EXCHANGE = "shop"
+"""The exchange of all events."""
+WORK_QUEUE = "q.inventory"
+DEAD_QUEUE = "dlq.inventory"
+RETRY_DELAYS = (200, 1_000, 5_000, 15_000)
+"""How long a message waits before each of its retries, in milliseconds."""
+
+# The exchange that reaches every queue by its name.
+_DIRECT = ""
+# Deliveries without an acknowledgement after which the broker itself gives a message up: the
+# backstop against a message that kills its consumer every time.
+_DELIVERY_LIMIT = 20
+
+type Arguments = dict[str, str | int]
+
+
+def retry_queue(attempt: int) -> str:
+    """The queue in which messages wait for their retry number `attempt`, from 1."""
+    return f"retry.inventory.{attempt}"
+
+
+def retry_queues() -> list[str]:
+    """All retry queues."""
+    return [retry_queue(attempt) for attempt in range(1, len(RETRY_DELAYS) + 1)]
+
+
+async def declare_exchange(channel: AbstractChannel) -> AbstractExchange:
+    """Declares the exchange alone: enough to publish."""
+    return await channel.declare_exchange(EXCHANGE, ExchangeType.TOPIC, durable=True)
+
+
+async def declare(channel: AbstractChannel, safeguards: Safeguards, keys: Iterable[str]) -> None:
+    """Declares everything of the service; what exists already is left as it is."""
+    exchange = await declare_exchange(channel)
+    # Where a message is passed on to has to exist before it.
+    await channel.declare_queue(DEAD_QUEUE, durable=True, arguments=_dead(safeguards))
+    work = await channel.declare_queue(WORK_QUEUE, durable=True, arguments=_work(safeguards))
+    for queue, delay in zip(retry_queues(), RETRY_DELAYS):
+        arguments = _retry(safeguards, delay)
+        await channel.declare_queue(queue, durable=True, arguments=arguments)
+    for key in keys:
+        await work.bind(exchange, key)
+
+
+def _work(safeguards: Safeguards) -> Arguments:
+    arguments = _base(safeguards)
+    if {Safeguard.DEAD_LETTERS, Safeguard.DURABLE_QUEUES} <= safeguards:
+        arguments |= {"x-delivery-limit": _DELIVERY_LIMIT} | _pass_on_to(DEAD_QUEUE)
+    return arguments
+
+
+def _retry(safeguards: Safeguards, delay: int) -> Arguments:
+    arguments = _base(safeguards) | {"x-message-ttl": delay} | _pass_on_to(WORK_QUEUE)
+    if Safeguard.DURABLE_QUEUES not in safeguards:
+        # Classic queues know neither of them.
+        del arguments["x-dead-letter-strategy"], arguments["x-overflow"]
+    return arguments
+
+
+def _dead(safeguards: Safeguards) -> Arguments:
+    arguments = _base(safeguards)
+    if Safeguard.DURABLE_QUEUES in safeguards:
+        # Looking at dead letters returns them, which counts as a delivery: never give one up.
+        arguments["x-delivery-limit"] = -1
+    return arguments
+
+
+def _base(safeguards: Safeguards) -> Arguments:
+    durable = Safeguard.DURABLE_QUEUES in safeguards
+    return {"x-queue-type": "quorum" if durable else "classic"}
+
+
+def _pass_on_to(queue: str) -> Arguments:
+    """A message leaves a queue only when it has arrived in the next one."""
+    return {
+        "x-dead-letter-exchange": _DIRECT,
+        "x-dead-letter-routing-key": queue,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }

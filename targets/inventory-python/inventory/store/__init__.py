@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, transactions with deadlines, and the tables."""
