@@ -137,6 +137,9 @@ pub struct Selection {
     /// Switch a safeguard of the target off, such as `OUTBOX=off`
     #[arg(long = "set", value_name = "SAFEGUARD=off")]
     pub set: Vec<String>,
+    /// Plant a defect in the target, for an exam of the auditor
+    #[arg(long = "mutant", value_name = "MUTANT", hide = true)]
+    pub mutants: Vec<String>,
     /// Arrivals per second, such as `200/s`
     #[arg(long)]
     pub rate: Option<Rate>,

@@ -15,6 +15,7 @@ mod http;
 mod log;
 mod messaging;
 mod metrics;
+mod mutant;
 mod role;
 mod safeguard;
 mod settings;

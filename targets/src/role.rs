@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use crate::{log, wiring};
+use crate::{log, mutant, wiring};
 
 /// Enough to serve a few hundred requests a second without hiding what a small machine does.
 const WORKER_THREADS: usize = 2;
@@ -98,6 +98,10 @@ async fn run(settings: Settings) -> ExitCode {
     tokio::spawn(cancel_on_signal(stop.clone()));
     let (role, safeguards) = (settings.role.name(), settings.safeguards);
     log::event("started", &[("role", &role), ("safeguards", &safeguards)]);
+    if !settings.mutants.is_empty() {
+        log::event("exam: defects are planted", &[("mutants", &format!("{:?}", settings.mutants))]);
+        mutant::plant(settings.mutants.clone());
+    }
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN_DEADLINE).await;

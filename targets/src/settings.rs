@@ -2,6 +2,7 @@
 
 use std::env;
 
+use crate::mutant::{self, Mutant, MutantError};
 use crate::role::Role;
 use crate::safeguard::{SafeguardError, Safeguards};
 
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) safeguards: Safeguards,
     /// Whether trouble may be made on request.
     pub(crate) chaos_switch: bool,
+    /// Defects planted for an exam of the auditor.
+    pub(crate) mutants: Vec<Mutant>,
 }
 
 /// What can be wrong with the environment.
@@ -91,6 +94,9 @@ pub(crate) enum SettingsError {
         /// Its value.
         value: String,
     },
+    /// The mutants cannot be planted.
+    #[error(transparent)]
+    Mutants(#[from] MutantError),
     /// The safeguards cannot be read.
     #[error(transparent)]
     Safeguards(#[from] SafeguardError),
@@ -130,6 +136,10 @@ impl Settings {
                 value("SAFEGUARDS_OFF").as_deref().unwrap_or_default(),
             )?,
             chaos_switch: value("CHAOS_SWITCH").as_deref() == Some("on"),
+            mutants: mutant::parse(
+                value("MUTANTS").as_deref().unwrap_or_default(),
+                value("CHAOS_EXAM").as_deref() == Some("on"),
+            )?,
         })
     }
 }
@@ -177,6 +187,10 @@ mod tests {
         assert!(read("pipeline-manager", &elsewhere).is_ok());
         let error = read("app", &[database, ("ARCHITECTURE", "serverless")]).err().unwrap();
         assert!(error.to_string().starts_with("ARCHITECTURE is `serverless`"), "{error}");
+        let error = read("app", &[database, ("MUTANTS", "OVERSELL")]).err().unwrap();
+        assert!(error.to_string().contains("CHAOS_EXAM is not on"), "{error}");
+        let exam = [database, ("MUTANTS", "OVERSELL"), ("CHAOS_EXAM", "on")];
+        assert_eq!(read("app", &exam).unwrap().mutants.len(), 1);
         let error = read("app", &[database, ("MODE", "tough")]).err().unwrap();
         assert!(error.to_string().starts_with("MODE is `tough`"), "{error}");
     }

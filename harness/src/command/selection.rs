@@ -87,6 +87,7 @@ pub(super) fn one_target(typed: &str, mode: &str, set: &[String]) -> Result<Plan
         targets: vec![typed.to_owned()],
         mode: mode.to_owned(),
         set: set.to_vec(),
+        mutants: Vec::new(),
         rate: None,
         engine: "auto".to_owned(),
         repeat: Some(1),
@@ -250,6 +251,7 @@ fn overrides(selection: &Selection) -> Result<Overrides, Failure> {
     Ok(Overrides {
         rate: selection.rate,
         safeguards_off: safeguards_off(&selection.set)?,
+        mutants: selection.mutants.clone(),
         timeout: selection.timeout,
         thresholds: thresholds.collect::<Result<_, _>>()?,
         engine: (selection.engine != "auto").then(|| selection.engine.clone()),

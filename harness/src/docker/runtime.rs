@@ -270,6 +270,10 @@ fn variables(plan: &Plan) -> Result<BTreeMap<String, String>, DockerError> {
     let switch = if plan.uses_switch() { "on" } else { "" };
     variables.insert("CHAOS_SWITCH".to_owned(), switch.to_owned());
     variables.insert("SAFEGUARDS_OFF".to_owned(), plan.safeguards_off.join(","));
+    // Whatever the environment says, defects come from the plan alone.
+    variables.insert("MUTANTS".to_owned(), plan.mutants.join(","));
+    let exam = if plan.mutants.is_empty() { "" } else { "on" };
+    variables.insert("CHAOS_EXAM".to_owned(), exam.to_owned());
     Ok(variables)
 }
 

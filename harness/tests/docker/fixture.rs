@@ -143,6 +143,7 @@ pub(crate) fn plan(target: Target) -> Plan {
         target,
         mode: "hardened".to_owned(),
         safeguards_off: Vec::new(),
+        mutants: Vec::new(),
         kind: RunKind::Control,
         repeat: 1,
         seed: 1,

@@ -24,6 +24,7 @@ pub(crate) fn plan() -> Plan {
         target: target(),
         mode: "hardened".to_owned(),
         safeguards_off: Vec::new(),
+        mutants: Vec::new(),
         kind: RunKind::Fault,
         repeat: 1,
         seed: 7,

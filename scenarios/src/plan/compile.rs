@@ -35,6 +35,8 @@ pub struct Overrides {
     pub rate: Option<Rate>,
     /// Safeguards of the target to switch off.
     pub safeguards_off: Vec<String>,
+    /// Defects to plant, for an exam of the auditor.
+    pub mutants: Vec<String>,
     /// Time after which a client gives up.
     pub timeout: Option<Span>,
     /// Expectations on top of the scenario's own.
@@ -114,10 +116,11 @@ impl Plan {
         let expect = expectations(request, test + RECOVERY_LIMIT);
         Ok(Self {
             scenario: about(request, &scenario.name, "."),
-            title: about(request, &scenario.title, ": "),
+            title: title(request),
             target: without_removed(request.target, &faults),
             mode: request.mode.to_owned(),
             safeguards_off: request.overrides.safeguards_off.clone(),
+            mutants: request.overrides.mutants.clone(),
             kind: if scenario.method.is_empty() { RunKind::Control } else { RunKind::Fault },
             repeat: request.repeat,
             seed: request.seed,
@@ -132,6 +135,16 @@ impl Plan {
             needs: scenario.needs.clone(),
             host_lacks,
         })
+    }
+}
+
+/// The title; that of an exam says so wherever it is shown.
+fn title(request: &PlanRequest<'_>) -> String {
+    let title = about(request, &request.source.scenario.title, ": ");
+    let mutants = request.overrides.mutants.join(", ");
+    match mutants.as_str() {
+        "" => title,
+        planted => format!("EXAM OF THE AUDITOR, DEFECTS PLANTED ON PURPOSE ({planted}): {title}"),
     }
 }
 

@@ -118,6 +118,9 @@ pub struct Plan {
     pub mode: String,
     /// Safeguards switched off one by one.
     pub safeguards_off: Vec<String>,
+    /// Defects planted in the target, for an exam of the auditor; else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mutants: Vec<String>,
     /// Why the run is made.
     pub kind: RunKind,
     /// Which repeat it is, from 1.

@@ -15,7 +15,9 @@ use serde_json::json;
 use super::{health, measure, metrics_route, nothing_done, problem, report};
 use crate::chaos_switch::Injected;
 use crate::domain::order::{Order, OrderError};
+use crate::domain::state;
 use crate::metrics::Metrics;
+use crate::mutant::{self, Mutant};
 use crate::step::inventory;
 use crate::store::orders::{self, View};
 use crate::store::{Database, StoreError};
@@ -91,6 +93,11 @@ async fn place(
         Err(error) => return problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
     };
     match checkout.place(&order).await {
+        Ok(_) if mutant::strikes(Mutant::DenyCommitted) => nothing_done("an exam denies it"),
+        Ok(view) if view.is_final() && mutant::is_planted(Mutant::AnswerCompleted) => {
+            let state = state::State::Completed.name().to_owned();
+            (StatusCode::CREATED, Json(View { state, ..view })).into_response()
+        }
         Ok(view) if view.is_final() => (StatusCode::CREATED, Json(view)).into_response(),
         Ok(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
         Err(error) => refuse(&error),

@@ -24,6 +24,7 @@ use super::supervisor::{Session, SessionError};
 use super::{Context, retry, topology};
 use crate::domain::event::Event;
 use crate::log;
+use crate::mutant::{self, Mutant};
 
 /// Messages that the broker may send ahead of their acknowledgement.
 const PREFETCH: u16 = 64;
@@ -152,6 +153,11 @@ impl Consumer {
         if batch.is_empty() {
             return Ok(());
         }
+        if mutant::is_planted(Mutant::AcknowledgeEarly) {
+            self.acknowledge(&batch).await?;
+            let _ = self.apply(&batch).await;
+            return Ok(());
+        }
         match self.apply(&batch).await {
             Ok(()) => self.acknowledge(&batch).await,
             Err(error) if batch.len() == 1 || error.is_outage() => self.fail(&batch, &error).await,
@@ -219,6 +225,9 @@ impl Consumer {
                 (topology::dead_queue(role), "dead")
             }
         };
+        if mutant::is_planted(Mutant::DropFailed) {
+            return self.settle(delivery.ack(BasicAckOptions::default()).await);
+        }
         let message = Outgoing::pass_on(delivery, queue, history);
         if let Err(error) = self.publisher.publish_one(message).await {
             return Err(SessionError::GaveUp(format!("a failed message cannot wait: {error}")));

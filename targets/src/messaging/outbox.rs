@@ -15,6 +15,7 @@ use super::publisher::{CONFIRM_DEADLINE, PublishError, Publisher};
 use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
 use crate::log::{self, now_micros};
+use crate::mutant::{self, Mutant};
 use crate::safeguard::{Safeguard, Safeguards};
 use crate::store::{Database, StoreError, Unit};
 
@@ -63,6 +64,9 @@ impl Outbox {
     ) -> Result<Pending, StoreError> {
         if !self.safeguards.has(Safeguard::Outbox) || events.is_empty() {
             return Ok(Pending(events));
+        }
+        if mutant::strikes(Mutant::SwallowEvent) {
+            return Ok(Pending(Vec::new()));
         }
         let ids: Vec<Uuid> = events.iter().map(Event::message_id).collect();
         let texts: Vec<String> = events
@@ -145,6 +149,13 @@ impl Relay {
         for row in &rows {
             let event: Event = serde_json::from_str(row.get("event"))?;
             messages.push(Outgoing::event(&event, row.get("message_id")));
+        }
+        if mutant::is_planted(Mutant::MarkSentFirst) {
+            let sql = "UPDATE outbox SET sent_at = $1 WHERE sent_at IS NULL";
+            unit.execute(sql, &[&now_micros()]).await?;
+            unit.commit().await?;
+            self.publisher.publish(&messages).await;
+            return Ok(false);
         }
         let results = self.publisher.publish(&messages).await;
         let sent: Vec<i64> = rows

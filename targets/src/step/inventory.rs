@@ -9,6 +9,7 @@ use super::Outcome;
 use crate::domain::order::Order;
 use crate::domain::product::{self, Product};
 use crate::domain::state::Reason;
+use crate::mutant::{self, Mutant};
 use crate::store::{Database, StoreError, Unit};
 
 /// Locks the stock rows of several orders at once, before any of them is worked on.
@@ -26,7 +27,8 @@ pub(crate) async fn lock(
 pub(crate) async fn reserve(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
     let free = available(unit, &order.skus()).await?;
     let enough = |sku: &str, quantity: i64| free.get(sku).is_some_and(|free| *free >= quantity);
-    if !order.items.iter().all(|item| enough(&item.sku, item.quantity)) {
+    let fits = order.items.iter().all(|item| enough(&item.sku, item.quantity));
+    if !fits && !mutant::is_planted(Mutant::Oversell) {
         return Ok(Outcome::Refused(Reason::OutOfStock));
     }
     let quantities: Vec<i64> = order.items.iter().map(|item| item.quantity).collect();
@@ -36,11 +38,23 @@ pub(crate) async fn reserve(unit: &Unit, order: &Order) -> Result<Outcome, Store
 
 /// Gives back what is still set aside for an order.
 pub(crate) async fn release(unit: &Unit, order: &Order) -> Result<(), StoreError> {
-    unit.execute(RELEASE, &[&order.id]).await.map(drop)
+    if mutant::is_planted(Mutant::KeepReserved) {
+        return Ok(());
+    }
+    let rows = unit.execute(RELEASE, &[&order.id]).await?;
+    if rows > 0 && mutant::is_planted(Mutant::ReleaseTwice) {
+        let again = "UPDATE stock SET available = available + quantity FROM reservations
+                     WHERE reservations.sku = stock.sku AND order_id = $1";
+        unit.execute(again, &[&order.id]).await?;
+    }
+    Ok(())
 }
 
 /// Takes what is set aside for an order out of the stock for good.
 pub(crate) async fn consume(unit: &Unit, order: &Order) -> Result<(), StoreError> {
+    if mutant::strikes(Mutant::NeverConsume) {
+        return Ok(());
+    }
     unit.execute(CONSUME, &[&order.id]).await.map(drop)
 }
 

@@ -4,6 +4,7 @@
 use super::Outcome;
 use crate::domain::order::Order;
 use crate::domain::state::Reason;
+use crate::mutant::{self, Mutant};
 use crate::store::{StoreError, Unit};
 
 /// The address that nobody can deliver to.
@@ -11,11 +12,15 @@ const UNDELIVERABLE_ADDRESS: &str = "nowhere";
 
 /// Sends a parcel.
 pub(crate) async fn ship(unit: &Unit, order: &Order) -> Result<Outcome, StoreError> {
-    if order.address == UNDELIVERABLE_ADDRESS {
+    let anywhere = mutant::is_planted(Mutant::ShipAnywhere);
+    if order.address == UNDELIVERABLE_ADDRESS && !anywhere {
         return Ok(Outcome::Refused(Reason::Undeliverable));
     }
     let sql = "INSERT INTO shipments (order_id, state) VALUES ($1, 'ACTIVE')";
     unit.execute(sql, &[&order.id]).await?;
+    if mutant::strikes(Mutant::ShipTwice) {
+        unit.execute(sql, &[&order.id]).await?;
+    }
     Ok(Outcome::Done)
 }
 

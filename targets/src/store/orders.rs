@@ -6,6 +6,7 @@ use super::{Database, StoreError, Unit};
 use crate::domain::order::Order;
 use crate::domain::state::{Reason, State};
 use crate::log::now_micros;
+use crate::mutant::{self, Mutant};
 use crate::safeguard::{Safeguard, Safeguards};
 
 /// An order as customers see it.
@@ -94,13 +95,17 @@ pub(crate) async fn advance(
     reason: Option<Reason>,
 ) -> Result<Option<View>, StoreError> {
     let reason = reason.map(Reason::name);
+    let from = match mutant::is_planted(Mutant::MoveBack) {
+        true => State::ALL.map(State::name).to_vec(),
+        false => to.may_start_from(),
+    };
     let rows = unit
         .rows(
             "UPDATE orders SET state = $2, reason = coalesce($3::text, reason), version = version + 1,
                  updated_at = $4::bigint, terminal_at = CASE WHEN $5::boolean THEN $4::bigint END
              WHERE id = $1 AND state = ANY ($6)
              RETURNING id, state, reason, version, updated_at",
-            &[&id, &to.name(), &reason, &now_micros(), &to.is_final(), &to.may_start_from()],
+            &[&id, &to.name(), &reason, &now_micros(), &to.is_final(), &from],
         )
         .await?;
     Ok(rows.first().map(View::of))

@@ -8,6 +8,7 @@ use super::{StoreError, Unit};
 use crate::domain::state::Reason;
 use crate::domain::step::Step;
 use crate::log::now_micros;
+use crate::mutant::{self, Mutant};
 use crate::step::Outcome;
 
 /// What a request to do a step finds.
@@ -34,6 +35,7 @@ pub(crate) enum Backward {
 pub(crate) async fn begin(unit: &Unit, order: &str, step: Step) -> Result<Forward, StoreError> {
     let row = lock(unit, order, step).await?;
     Ok(match (row.compensated, row.outcome.as_deref()) {
+        (true, _) if mutant::is_planted(Mutant::ForgetTombstone) => Forward::New,
         (true, _) => Forward::Undone,
         (false, None) => Forward::New,
         (false, Some("done")) => Forward::Known(Outcome::Done),

@@ -20,6 +20,7 @@ use crate::http::audit::{self, Table};
 use crate::http::public::{Checkout, PlaceError, catalog_routes, order_routes};
 use crate::messaging::{Broker, Outbox, Reactor, StepError, Work};
 use crate::metrics::Metrics;
+use crate::mutant::{self, Mutant};
 use crate::role::Role;
 use crate::safeguard::Safeguards;
 use crate::settings::Settings;
@@ -116,6 +117,9 @@ impl Acceptance {
         };
         let created = vec![Event::new(EventName::OrderCreated, order)];
         let pending = self.outbox.record(&unit, created).await?;
+        if mutant::strikes(Mutant::LoseAccepted) {
+            return Ok(view);
+        }
         unit.commit().await?;
         chaos_switch::reach("order", Point::AfterCommit).await?;
         let published = self.outbox.dispatch(pending).await;
