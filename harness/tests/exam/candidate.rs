@@ -141,13 +141,13 @@ impl Candidate {
         let found = findings(run);
         let told = format!("verdict {verdict}, found {}", found.join(", "));
         let Some(_) = self.mutant else {
-            return if verdict == "pass" && found.is_empty() { Ok(told) } else { Err(told) };
+            return if verdict == "held" && found.is_empty() { Ok(told) } else { Err(told) };
         };
         let fits = found.iter().any(|found| {
             let name = found.split(' ').next().unwrap_or_default();
             self.fitting.contains(&name)
         });
-        if verdict == "fail" && fits { Ok(told) } else { Err(told) }
+        if verdict == "deviated" && fits { Ok(told) } else { Err(told) }
     }
 }
 
