@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Context;
 use super::message::Outgoing;
-use super::publisher::{CONFIRM_DEADLINE, PublishError, Publisher};
+use super::publisher::{CONFIRM_DEADLINE, Publish, PublishError, Publisher};
 use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
 use crate::log::{self, now_micros};
@@ -40,19 +40,71 @@ pub(crate) struct Outbox {
 #[must_use = "events must be dispatched after the commit"]
 pub(crate) struct Pending(Vec<Event>);
 
+/// An event that is stored and not published yet.
+pub(super) struct Stored {
+    id: i64,
+    message: Outgoing,
+}
+
+/// Where the relay finds events.
+pub(super) trait OutboxStore: Send + Sync {
+    /// Some events that nobody else publishes meanwhile: until it is closed or dropped.
+    type Window: Send;
+
+    /// Takes the oldest events, up to a window.
+    fn open(&self) -> impl Future<Output = Result<(Self::Window, Vec<Stored>), RelayError>> + Send;
+
+    /// Notes down which of them were sent, and gives back the others.
+    fn close(
+        &self,
+        window: Self::Window,
+        sent: &[i64],
+    ) -> impl Future<Output = Result<(), RelayError>> + Send;
+}
+
+impl OutboxStore for Database {
+    type Window = Unit;
+
+    async fn open(&self) -> Result<(Unit, Vec<Stored>), RelayError> {
+        let unit = self.begin_for(WINDOW_DEADLINE).await?;
+        let rows = unit
+            .rows(
+                "SELECT id, message_id, event FROM outbox WHERE sent_at IS NULL
+                 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+                &[&WINDOW],
+            )
+            .await?;
+        let mut stored = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let event: Event = serde_json::from_str(row.get("event"))?;
+            let message = Outgoing::event(&event, row.get("message_id"));
+            stored.push(Stored { id: row.get("id"), message });
+        }
+        Ok((unit, stored))
+    }
+
+    async fn close(&self, window: Unit, sent: &[i64]) -> Result<(), RelayError> {
+        if !sent.is_empty() {
+            let sql = "UPDATE outbox SET sent_at = $2 WHERE id = ANY ($1)";
+            window.execute(sql, &[&sent, &now_micros()]).await?;
+        }
+        Ok(window.commit().await?)
+    }
+}
+
 /// Publishes what is stored.
-pub(super) struct Relay {
-    database: Database,
-    publisher: Publisher,
+pub(super) struct Relay<S, P> {
+    store: S,
+    publisher: P,
     wake: Arc<Notify>,
 }
 
 /// The outbox and its relay.
-pub(super) fn new(context: &Context, publisher: Publisher) -> (Outbox, Relay) {
+pub(super) fn new(context: &Context, publisher: Publisher) -> (Outbox, Relay<Database, Publisher>) {
     let wake = Arc::new(Notify::new());
     let outbox =
         Outbox { safeguards: context.safeguards, publisher: publisher.clone(), wake: wake.clone() };
-    (outbox, Relay { database: context.database.clone(), publisher, wake })
+    (outbox, Relay { store: context.database.clone(), publisher, wake })
 }
 
 impl Outbox {
@@ -97,7 +149,7 @@ pub(super) async fn count_unsent(database: &Database) -> Result<i64, StoreError>
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
-impl Relay {
+impl<S: OutboxStore, P: Publish> Relay<S, P> {
     /// Publishes window after window until `stop`, and once more then: what is left after that is
     /// published by the next process.
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -137,48 +189,30 @@ impl Relay {
 
     /// Publishes one window; says whether more may be waiting.
     async fn window(&self) -> Result<bool, RelayError> {
-        let unit = self.database.begin_for(WINDOW_DEADLINE).await?;
-        let rows = unit
-            .rows(
-                "SELECT id, message_id, event FROM outbox WHERE sent_at IS NULL
-                 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
-                &[&WINDOW],
-            )
-            .await?;
-        let mut messages = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let event: Event = serde_json::from_str(row.get("event"))?;
-            messages.push(Outgoing::event(&event, row.get("message_id")));
-        }
+        let (window, stored) = self.store.open().await?;
+        let messages: Vec<Outgoing> = stored.iter().map(|event| event.message.clone()).collect();
+        let all: Vec<i64> = stored.iter().map(|event| event.id).collect();
         if mutant::is_planted(Mutant::MarkSentFirst) {
-            let sql = "UPDATE outbox SET sent_at = $1 WHERE sent_at IS NULL";
-            unit.execute(sql, &[&now_micros()]).await?;
-            unit.commit().await?;
+            self.store.close(window, &all).await?;
             self.publisher.publish(&messages).await;
             return Ok(false);
         }
         let results = self.publisher.publish(&messages).await;
-        let sent: Vec<i64> = rows
-            .iter()
-            .zip(&results)
-            .filter(|(_, result)| result.is_ok())
-            .map(|(row, _)| row.get("id"))
-            .collect();
+        let arrived = all.iter().zip(&results).filter(|(_, result)| result.is_ok());
+        let sent: Vec<i64> = arrived.map(|(id, _)| *id).collect();
         if !sent.is_empty() {
             chaos_switch::reach(STEP, Point::AfterConfirm).await?;
-            let sql = "UPDATE outbox SET sent_at = $2 WHERE id = ANY ($1)";
-            unit.execute(sql, &[&sent, &now_micros()]).await?;
         }
-        unit.commit().await?;
+        self.store.close(window, &sent).await?;
         match results.into_iter().find_map(Result::err) {
             Some(error) => Err(error.into()),
-            None => Ok(i64::try_from(rows.len()) == Ok(WINDOW)),
+            None => Ok(i64::try_from(stored.len()) == Ok(WINDOW)),
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-enum RelayError {
+pub(super) enum RelayError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -196,3 +230,6 @@ pub(crate) async fn take_unsent(database: &Database) -> Vec<Event> {
     let rows = database.rows(sql, &[]).await.expect("the outbox can be read");
     rows.iter().map(|row| serde_json::from_str(row.get(0)).expect("it holds events")).collect()
 }
+
+#[cfg(test)]
+mod simulation;

@@ -36,6 +36,18 @@ pub(crate) enum PublishError {
     Unconfirmed(String),
 }
 
+/// Whoever publishes messages.
+pub(super) trait Publish: Send + Sync {
+    /// Waits until there is a connection to publish on.
+    fn ready(&self) -> impl Future<Output = ()> + Send;
+
+    /// Publishes messages and says of each whether it has certainly arrived.
+    fn publish(
+        &self,
+        messages: &[Outgoing],
+    ) -> impl Future<Output = Vec<Result<(), PublishError>>> + Send;
+}
+
 /// Publishes on the link of this service.
 #[derive(Clone)]
 pub(super) struct Publisher {
@@ -48,14 +60,14 @@ impl Publisher {
     pub(super) fn new(context: &Context, link: Link) -> Self {
         Self { link, metrics: context.metrics.clone(), safeguards: context.safeguards }
     }
+}
 
-    /// Waits until there is a connection to publish on.
-    pub(super) async fn ready(&self) {
+impl Publish for Publisher {
+    async fn ready(&self) {
         self.link.wait().await;
     }
 
-    /// Publishes messages and says of each whether it has certainly arrived.
-    pub(super) async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(), PublishError>> {
+    async fn publish(&self, messages: &[Outgoing]) -> Vec<Result<(), PublishError>> {
         let Ok(open) = self.link.open() else {
             return messages.iter().map(|_| Err(PublishError::NotConnected)).collect();
         };
@@ -82,7 +94,9 @@ impl Publisher {
         }
         results
     }
+}
 
+impl Publisher {
     /// Publishes one message.
     pub(super) async fn publish_one(&self, message: Outgoing) -> Result<(), PublishError> {
         let results = self.publish(std::slice::from_ref(&message)).await;
