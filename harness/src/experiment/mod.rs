@@ -118,9 +118,11 @@ fn is_run(plan: &Plan) -> bool {
 
 /// The id of a run within its experiment, which is also its path: `broker-down/broker@hardened/1`.
 pub fn run_id(plan: &Plan) -> String {
-    let number = match plan.kind {
-        RunKind::Fault => plan.repeat.to_string(),
-        RunKind::Control => format!("control-{}", plan.repeat),
+    let number = match (plan.kind, &plan.mutants[..]) {
+        (RunKind::Fault, []) => plan.repeat.to_string(),
+        (RunKind::Control, []) => format!("control-{}", plan.repeat),
+        // Nobody may take the result of an exam for one of the target, whatever the format.
+        (_, planted) => format!("EXAM-{}-{}", planted.join("+"), plan.repeat),
     };
     format!("{}/{}@{}/{number}", plan.scenario, plan.target.name, plan.mode)
 }
