@@ -28,6 +28,11 @@ pub const CATALOGUE: &[Architecture] = &[
         title: "Microservices over a message broker",
         compose: include_str!("../broker/compose.yaml"),
     },
+    Architecture {
+        name: "pipeline",
+        title: "Microservices behind a pipeline manager",
+        compose: include_str!("../pipeline/compose.yaml"),
+    },
 ];
 
 #[cfg(test)]

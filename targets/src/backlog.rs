@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::store::StoreError;
 
 /// A row of the audit: something that was tried too often and set aside.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct DeadLetter {
     /// Always `dead`.
     pub(crate) table: &'static str,

@@ -4,7 +4,6 @@
 //! one file each under `wiring`, so that a difference in behaviour under faults is a difference of
 //! the architecture. The crate knows nothing of the harness that runs it.
 #![warn(missing_docs)]
-#![allow(dead_code, reason = "the architectures that use the client follow")]
 
 mod architecture;
 mod backlog;
@@ -18,6 +17,7 @@ mod metrics;
 mod mutant;
 mod role;
 mod safeguard;
+mod saga;
 mod settings;
 mod step;
 mod store;

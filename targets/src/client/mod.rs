@@ -9,6 +9,7 @@ mod transport;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -95,12 +96,36 @@ impl Client {
         request: &StepRequest,
         deadline: Instant,
     ) -> Result<StepAnswer, CallError> {
+        let path = match direction {
+            Direction::Forward => format!("/steps/{}", step.name()),
+            Direction::Compensate => format!("/steps/{}/compensate", step.name()),
+        };
+        self.ask(step.owner(), (&path, Some(request)), read, deadline).await
+    }
+
+    /// Reads what a service shows at a path, as often as it may until `deadline`.
+    pub(crate) async fn fetch(
+        &self,
+        owner: Role,
+        path: &str,
+        deadline: Instant,
+    ) -> Result<(StatusCode, Bytes), CallError> {
+        self.ask(owner, (path, None), pass_on, deadline).await
+    }
+
+    async fn ask<T>(
+        &self,
+        owner: Role,
+        what: (&str, Option<&StepRequest>),
+        read: Read<T>,
+        deadline: Instant,
+    ) -> Result<T, CallError> {
         let tries = if self.safeguards.has(Safeguard::Retries) { 1 + RETRIES } else { 1 };
         let mut uncertain = None;
-        let mut nothing = CallError::NothingDone(step.owner().name(), "the time is over".into());
+        let mut nothing = CallError::NothingDone(owner.name(), "the time is over".into());
         for attempt in 1..=tries {
             let Some(limit) = self.limit(deadline) else { break };
-            match self.attempt(step, direction, request, limit).await {
+            match self.attempt(owner, what, read, limit).await {
                 Err(error @ CallError::Unknown(..)) => uncertain = Some(error),
                 Err(error @ CallError::NothingDone(..)) => nothing = error,
                 settled => return settled,
@@ -122,14 +147,13 @@ impl Client {
         (!left.is_zero()).then(|| left.min(ATTEMPT_LIMIT))
     }
 
-    async fn attempt(
+    async fn attempt<T>(
         &self,
-        step: Step,
-        direction: Direction,
-        request: &StepRequest,
+        owner: Role,
+        (path, body): (&str, Option<&StepRequest>),
+        read: Read<T>,
         limit: Duration,
-    ) -> Result<StepAnswer, CallError> {
-        let owner = step.owner();
+    ) -> Result<T, CallError> {
         let name = owner.name();
         let nothing = |reason: &str| CallError::NothingDone(name, reason.to_owned());
         let service = self.services.get(&owner).ok_or_else(|| nothing("it is not known here"))?;
@@ -139,11 +163,7 @@ impl Client {
             return Err(nothing("it keeps failing and is left alone for a while"));
         }
         let address = service.replicas.next().ok_or_else(|| nothing("its name has no address"))?;
-        let path = match direction {
-            Direction::Forward => format!("/steps/{}", step.name()),
-            Direction::Compensate => format!("/steps/{}/compensate", step.name()),
-        };
-        let result = service.transport.post(address, &path, request, limit).await;
+        let result = service.transport.send(address, path, body, limit).await;
         let result = result.map_err(|error| error.of(name)).and_then(|answer| read(name, &answer));
         // What the service says for good is an answer, not a failure of the service.
         let well = matches!(result, Ok(_) | Err(CallError::Never(..)));
@@ -155,6 +175,17 @@ impl Client {
     fn count(&self, service: &str, result: &str) {
         self.metrics.calls.with_label_values(&[service, result]).inc();
     }
+}
+
+/// Takes the answer of a service for what it means.
+type Read<T> = fn(&'static str, &Answer) -> Result<T, CallError>;
+
+/// Whatever a service shows is passed on, unless it could not show anything.
+fn pass_on(name: &'static str, answer: &Answer) -> Result<(StatusCode, Bytes), CallError> {
+    if answer.status.is_server_error() {
+        return Err(CallError::NothingDone(name, format!("HTTP {}", answer.status.as_u16())));
+    }
+    Ok((answer.status, answer.body.clone()))
 }
 
 fn read(name: &'static str, answer: &Answer) -> Result<StepAnswer, CallError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -65,20 +65,27 @@ impl Transport {
         Self(builder.build(connector))
     }
 
-    /// Sends one request and reads the whole answer.
-    pub(super) async fn post(
+    /// Sends one request, a `POST` where it has a body, and reads the whole answer.
+    pub(super) async fn send(
         &self,
         address: SocketAddr,
         path: &str,
-        body: &impl Serialize,
+        body: Option<&impl Serialize>,
         limit: Duration,
     ) -> Result<Answer, TransportError> {
         let not_sent = |error: &dyn std::fmt::Display| TransportError::NotSent(error.to_string());
-        let body = serde_json::to_vec(body).map_err(|error| not_sent(&error))?;
-        let request = Request::post(format!("http://{address}{path}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body.into()))
-            .map_err(|error| not_sent(&error))?;
+        let builder = Request::builder().uri(format!("http://{address}{path}"));
+        let request = match body {
+            None => builder.body(Full::default()),
+            Some(body) => {
+                let body = serde_json::to_vec(body).map_err(|error| not_sent(&error))?;
+                let builder = builder.method(Method::POST);
+                builder
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(Full::new(body.into()))
+            }
+        };
+        let request = request.map_err(|error| not_sent(&error))?;
         match timeout(limit, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => {

@@ -90,6 +90,24 @@ pub(crate) const TODOS: Table = Table {
           FROM todos ORDER BY order_id, what",
 };
 
+/// Orders on their way through their pipelines, and how far each has come.
+pub(crate) const PIPELINES: Table = Table {
+    name: "pipelines",
+    sql: "SELECT json_build_object('table', 'pipelines', 'order', order_id, 'kind', kind,
+              'state', state, 'epoch', epoch, 'attempts', attempts, 'updated_at', updated_at)::text
+          FROM sagas ORDER BY id",
+};
+
+/// What the pipeline manager was about to do, and what came of it.
+pub(crate) const PIPELINE_LOG: Table = Table {
+    name: "pipeline-log",
+    sql: "SELECT json_build_object('table', 'pipeline-log', 'order', order_id, 'step', step,
+              'direction', direction, 'attempt', attempt,
+              'event', CASE WHEN result IS NULL THEN 'intent' ELSE 'outcome' END,
+              'result', result)::text
+          FROM saga_log JOIN sagas ON id = saga ORDER BY saga, line",
+};
+
 /// Streams the tables from one snapshot, after `first`, lines that are already known.
 ///
 /// When the database fails on the way, the answer breaks off without its proper end, so that no

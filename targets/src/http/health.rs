@@ -31,6 +31,8 @@ pub(crate) struct Readiness {
     pub(crate) broker: Option<Broker>,
     /// Set once the process has been told to stop.
     pub(crate) stopping: CancellationToken,
+    /// Set while another process does the work of this one.
+    pub(crate) standing_by: Arc<AtomicBool>,
 }
 
 impl Readiness {
@@ -60,12 +62,15 @@ pub(crate) fn routes(readiness: Readiness) -> Router {
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(readiness)
 }
 
-/// A process that is about to leave says so while it still serves, so that the proxy sends new
-/// requests elsewhere.
+/// A process that is about to leave, or leaves the work to another, says so while it still serves,
+/// so that the proxy sends new requests elsewhere.
 async fn alive(State(readiness): State<Readiness>) -> Response {
     let stopping = readiness.stopping.is_cancelled();
-    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(json!({ "alive": true, "stopping": stopping }))).into_response()
+    let standing_by = readiness.standing_by.load(Ordering::Relaxed);
+    let leaves = stopping || standing_by;
+    let status = if leaves { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let state = json!({ "alive": true, "stopping": stopping, "standing_by": standing_by });
+    (status, Json(state)).into_response()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {

@@ -79,7 +79,7 @@ fn problem(status: StatusCode, message: impl Into<String>) -> Response {
 }
 
 /// 503 for a request that has certainly changed nothing.
-fn nothing_done(message: impl Into<String>) -> Response {
+pub(crate) fn nothing_done(message: impl Into<String>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(EFFECT, HeaderValue::from_static("none"));
     (headers, problem(StatusCode::SERVICE_UNAVAILABLE, message)).into_response()

@@ -43,6 +43,9 @@ pub(crate) enum PlaceError {
     /// The order is stored, but nobody can be told of it.
     #[error("the order is stored, but its event could not be published: {0}")]
     Unpublished(String),
+    /// No order is taken here at the moment; nothing has been done.
+    #[error("the order was not taken: {0}")]
+    Refused(String),
     /// The order was given up, and everything that was done for it is undone.
     #[error("the order was cancelled, and nothing of it is left: {0}")]
     Cancelled(String),
@@ -115,6 +118,7 @@ fn refuse(error: &PlaceError) -> Response {
             | StoreError::Silent
             | StoreError::Undone(_),
         )
+        | PlaceError::Refused(_)
         | PlaceError::Cancelled(_) => nothing_done(message),
         PlaceError::Injected(injected) => problem(injected.status(), message),
         PlaceError::Store(StoreError::CommitUnknown(_))

@@ -49,7 +49,7 @@ pub(crate) enum StepAnswer {
 
 /// The two ways in which 409 is answered: nothing has been changed, and asking again is in vain.
 const ALREADY_UNDONE: &str = "the step was undone before it arrived";
-const OLD_EPOCH: &str = "a newer pipeline manager has taken over";
+pub(crate) const OLD_EPOCH: &str = "a newer pipeline manager has taken over";
 
 #[derive(Clone)]
 struct Steps {

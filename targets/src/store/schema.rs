@@ -29,6 +29,8 @@ pub(crate) enum Part {
     Steps,
     /// What is owed to orders.
     Todos,
+    /// Pipelines, their log, those that were set aside, and who leads them.
+    Pipelines,
 }
 
 impl Part {
@@ -42,6 +44,7 @@ impl Part {
             Self::Messages => MESSAGES,
             Self::Steps => STEPS,
             Self::Todos => TODOS,
+            Self::Pipelines => PIPELINES,
         }
     }
 }
@@ -97,6 +100,24 @@ CREATE TABLE IF NOT EXISTS todos (
     attempts int NOT NULL DEFAULT 0, redrives int NOT NULL DEFAULT 0, last_error text,
     given_up boolean NOT NULL DEFAULT false, PRIMARY KEY (order_id, what));
 CREATE INDEX IF NOT EXISTS todos_due ON todos (due_at) WHERE NOT given_up;";
+
+// The epoch is a key so that telling of oneself, which leaves it alone, waits for nobody.
+const PIPELINES: &str = "
+CREATE TABLE IF NOT EXISTS lease (epoch bigint PRIMARY KEY, kept_at timestamptz NOT NULL);
+INSERT INTO lease SELECT 0, '-infinity' WHERE NOT EXISTS (SELECT FROM lease);
+CREATE TABLE IF NOT EXISTS sagas (
+    id uuid PRIMARY KEY, order_id text NOT NULL, kind text NOT NULL, body text NOT NULL,
+    state text NOT NULL, epoch bigint NOT NULL, deadline bigint NOT NULL,
+    attempts bigint NOT NULL DEFAULT 0, due_at bigint, redrives bigint NOT NULL DEFAULT 0,
+    updated_at bigint NOT NULL, finished_at bigint) WITH (fillfactor = 50);
+CREATE INDEX IF NOT EXISTS sagas_open ON sagas (id) WHERE finished_at IS NULL;
+CREATE TABLE IF NOT EXISTS saga_log (
+    saga uuid NOT NULL, line bigint NOT NULL, at bigint NOT NULL, step text NOT NULL,
+    direction text NOT NULL, attempt bigint NOT NULL, result text, reason text,
+    PRIMARY KEY (saga, line));
+CREATE TABLE IF NOT EXISTS saga_dead (
+    saga uuid PRIMARY KEY, step text NOT NULL, direction text NOT NULL, reason text NOT NULL,
+    attempts bigint NOT NULL, at bigint NOT NULL);";
 
 /// Creates what is missing. Doing it again, or from two replicas at once, changes nothing.
 pub(crate) async fn lay_out(database: &Database, parts: &[Part]) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 mod broker;
 mod direct;
 mod monolith;
+mod pipeline;
 mod service;
 
 use std::sync::Arc;
@@ -51,13 +52,16 @@ struct Ending {
     announced: CancellationToken,
     /// Requests and messages in progress are finished, and no new ones are taken.
     stop: CancellationToken,
+    /// Another process does the work of this one, until it falls silent.
+    standing_by: Arc<AtomicBool>,
 }
 
 impl Ending {
     /// Passes a stop on once the proxy has had time to notice it.
     fn after_notice(announced: CancellationToken) -> Self {
-        let ending = Self { announced, stop: CancellationToken::new() };
-        let Self { announced, stop } = ending.clone();
+        let standing_by = Arc::default();
+        let ending = Self { announced, stop: CancellationToken::new(), standing_by };
+        let Self { announced, stop, .. } = ending.clone();
         tokio::spawn(async move {
             announced.cancelled().await;
             sleep(NOTICE).await;
@@ -74,6 +78,7 @@ pub(crate) async fn run(settings: Settings, stop: CancellationToken) -> Result<(
         (Wiring::Monolith, _) => monolith::run(settings, ending).await,
         (Wiring::Broker, _) => broker::run(settings, ending).await,
         (Wiring::Direct, Role::Orders) => direct::run(settings, ending).await,
+        (Wiring::Pipeline, Role::PipelineManager) => pipeline::run(settings, ending).await,
         (Wiring::Direct | Wiring::Pipeline, _) => service::run(settings, ending).await,
     }
 }
@@ -96,8 +101,13 @@ impl Surface {
         let laid_out = Arc::new(AtomicBool::new(false));
         let (database, broker) = (self.database, self.broker);
         tokio::spawn(keep_laying_out(database.clone(), self.parts, laid_out.clone()));
-        let readiness =
-            Readiness { database: database.clone(), laid_out, broker, stopping: ending.announced };
+        let readiness = Readiness {
+            database: database.clone(),
+            laid_out,
+            broker,
+            stopping: ending.announced,
+            standing_by: ending.standing_by,
+        };
         let (backlog, chaos_switch) = (self.backlog, settings.chaos_switch);
         let admin = Admin { database, backlog, tables: self.tables, chaos_switch };
         let admin = admin.door(readiness.clone(), self.metrics.clone());
