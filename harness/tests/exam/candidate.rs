@@ -57,13 +57,14 @@ const fn picked(
     Candidate { mutant: Some(mutant), target, scenario, fitting, is_picked: true }
 }
 
-/// Everybody who sits the exam.
-pub(super) const CANDIDATES: [Candidate; 26] = [
+/// Everybody who sits the exam. `FORGET_TOMBSTONE` does not: it shows only where a request outlives
+/// whoever sent it, and no fault makes one yet.
+pub(super) const CANDIDATES: [Candidate; 25] = [
     clean("monolith", "calm"),
     clean("broker", "broker"),
     clean("broker", "database"),
     clean("direct", "calm"),
-    clean("direct", "late"),
+    clean("broker", "reorder"),
     picked("CHARGE_TWICE", "monolith", "calm", &["duplicate"]),
     picked("DENY_COMMITTED", "monolith", "calm", &["phantom"]),
     candidate("ANSWER_COMPLETED", "monolith", "calm", &["lost"]),
@@ -75,7 +76,6 @@ pub(super) const CANDIDATES: [Candidate; 26] = [
     picked("RELEASE_TWICE", "monolith", "calm", &["I5"]),
     candidate("KEEP_MONEY", "direct", "calm", &["invalid"]),
     candidate("REFUND_TWICE", "direct", "calm", &["invalid", "I7"]),
-    candidate("FORGET_TOMBSTONE", "direct", "late", &["invalid", "duplicate"]),
     picked("LOSE_ACCEPTED", "broker", "calm", &["lost"]),
     candidate("SWALLOW_EVENT", "broker", "calm", &["stuck", "invalid"]),
     candidate("NEVER_CONSUME", "broker", "calm", &["invalid", "I6"]),
@@ -84,7 +84,7 @@ pub(super) const CANDIDATES: [Candidate; 26] = [
     candidate("MARK_SENT_FIRST", "broker", "broker", &["stuck", "invalid"]),
     candidate("ACKNOWLEDGE_EARLY", "broker", "database", &["stuck", "invalid"]),
     candidate("DROP_FAILED", "broker", "database", &["stuck", "invalid"]),
-    candidate("MOVE_BACK", "broker", "database", &["stuck", "invalid"]),
+    candidate("MOVE_BACK", "broker", "reorder", &["stuck", "invalid", "I11"]),
 ];
 
 impl fmt::Display for Candidate {
@@ -165,7 +165,8 @@ impl Candidate {
             let name = found.split(' ').next().unwrap_or_default();
             self.fitting.contains(&name)
         });
-        if verdict == "deviated" && fits { Ok(told) } else { Err(told) }
+        // What waits for ever does not outweigh a busy machine: not green, and named, is found.
+        if verdict != "held" && fits { Ok(told) } else { Err(told) }
     }
 }
 
