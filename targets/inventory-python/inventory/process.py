@@ -58,7 +58,7 @@ async def _run(settings: Settings) -> None:
 
 def _parts(wiring: Wiring) -> tuple[Sequence[Part], Sequence[Table]]:
     if wiring is Wiring.BROKER:
-        return (Part.MESSAGES, Part.STOCK), (Table.STOCK, Table.RESERVATIONS)
+        return (Part.MESSAGES, Part.STOCK), (Table.STOCK, Table.RESERVATIONS, Table.MESSAGES)
     return (Part.STEPS, Part.STOCK), (Table.STOCK, Table.RESERVATIONS, Table.STEPS)
 
 

@@ -82,6 +82,15 @@ pub(crate) const STEPS: Table = Table {
           FROM steps ORDER BY order_id, step",
 };
 
+/// Events that were stored to be sent.
+pub(crate) const MESSAGES: Table = Table {
+    name: "messages",
+    sql: "SELECT json_build_object('table', 'messages', 'id', message_id,
+              'order', event::json->'order'->>'id', 'event', event::json->>'name',
+              'sent_at', sent_at)::text
+          FROM outbox ORDER BY id",
+};
+
 /// What is owed to orders.
 pub(crate) const TODOS: Table = Table {
     name: "todos",

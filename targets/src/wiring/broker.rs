@@ -79,10 +79,10 @@ fn parts(role: Role) -> &'static [Part] {
 
 fn tables(role: Role) -> &'static [Table] {
     match role {
-        Role::Orders => &[audit::ORDERS],
-        Role::Inventory => &[audit::STOCK, audit::RESERVATIONS],
-        Role::Payments => &[audit::LEDGER],
-        Role::Shipping => &[audit::SHIPMENTS, audit::GRANTS],
+        Role::Orders => &[audit::ORDERS, audit::MESSAGES],
+        Role::Inventory => &[audit::STOCK, audit::RESERVATIONS, audit::MESSAGES],
+        Role::Payments => &[audit::LEDGER, audit::MESSAGES],
+        Role::Shipping => &[audit::SHIPMENTS, audit::GRANTS, audit::MESSAGES],
         Role::Notify | Role::App | Role::PipelineManager => &[],
     }
 }

@@ -26,6 +26,11 @@ FROM reservations ORDER BY order_id, sku"""
 SELECT json_build_object('table', 'steps', 'order', order_id, 'step', step,
     'outcome', outcome, 'compensated', compensated)::text
 FROM steps ORDER BY order_id, step"""
+    MESSAGES = """
+SELECT json_build_object('table', 'messages', 'id', message_id,
+    'order', event::json->'order'->>'id', 'event', event::json->>'name',
+    'sent_at', sent_at)::text
+FROM outbox ORDER BY id"""
 
     @property
     def title(self) -> str:
