@@ -69,7 +69,10 @@ async fn alive(State(readiness): State<Readiness>) -> Response {
     let standing_by = readiness.standing_by.load(Ordering::Relaxed);
     let leaves = stopping || standing_by;
     let status = if leaves { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let state = json!({ "alive": true, "stopping": stopping, "standing_by": standing_by });
+    let mut state = json!({ "alive": true, "stopping": stopping });
+    if standing_by {
+        state["standing_by"] = true.into();
+    }
     (status, Json(state)).into_response()
 }
 
