@@ -5,6 +5,7 @@
 //! the architecture. The crate knows nothing of the harness that runs it.
 #![warn(missing_docs)]
 
+mod addresses;
 mod architecture;
 mod backlog;
 mod chaos_switch;

@@ -70,8 +70,10 @@ impl Role {
 ///
 /// `role` is one of `app`, `orders`, `inventory`, `payments`, `shipping`, `notify` and
 /// `pipeline-manager`; everything else comes from the environment (`ARCHITECTURE`, `DATABASE_URL`,
-/// `AMQP_URL`, `PUBLIC_PORT`, `ADMIN_PORT`, `MODE`, `SAFEGUARDS_OFF`, `CHAOS_SWITCH`). The exit code is 0 after a signal, 2 for a wrong role or setting, 1
-/// when a port cannot be had.
+/// `AMQP_URL`, `PUBLIC_PORT`, `ADMIN_PORT`, `SERVICES`, `MODE`, `SAFEGUARDS_OFF`, `CHAOS_SWITCH`).
+/// Services are called by the names of their roles at the public port, unless `SERVICES` says where
+/// they are (`inventory=127.0.0.1:8081,…`). The exit code is 0 after a signal, 2 for a wrong role or
+/// setting, 1 when a port cannot be had.
 pub fn main(role: &str) -> ExitCode {
     let settings = match Settings::from_env(role) {
         Ok(settings) => settings,

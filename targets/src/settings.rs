@@ -2,6 +2,7 @@
 
 use std::env;
 
+use crate::addresses::{AddressError, Addresses};
 use crate::mutant::{self, Mutant, MutantError};
 use crate::role::Role;
 use crate::safeguard::{SafeguardError, Safeguards};
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) public_port: u16,
     /// Port for operators and auditors, never behind the proxy.
     pub(crate) admin_port: u16,
+    /// Where the services are that it calls.
+    pub(crate) addresses: Addresses,
     /// Which protections are on.
     pub(crate) safeguards: Safeguards,
     /// Whether trouble may be made on request.
@@ -94,6 +97,9 @@ pub(crate) enum SettingsError {
         /// Its value.
         value: String,
     },
+    /// The addresses of services cannot be read.
+    #[error(transparent)]
+    Addresses(#[from] AddressError),
     /// The mutants cannot be planted.
     #[error(transparent)]
     Mutants(#[from] MutantError),
@@ -124,13 +130,16 @@ impl Settings {
         if wiring == Wiring::Broker && amqp_url.is_none() {
             return Err(SettingsError::Missing("AMQP_URL"));
         }
+        let public_port = port("PUBLIC_PORT", value("PUBLIC_PORT"), DEFAULT_PUBLIC_PORT)?;
+        let services = value("SERVICES").unwrap_or_default();
         Ok(Self {
             role,
             wiring,
             database_url: value("DATABASE_URL").ok_or(SettingsError::Missing("DATABASE_URL"))?,
             amqp_url: amqp_url.unwrap_or_default(),
-            public_port: port("PUBLIC_PORT", value("PUBLIC_PORT"), DEFAULT_PUBLIC_PORT)?,
+            public_port,
             admin_port: port("ADMIN_PORT", value("ADMIN_PORT"), DEFAULT_ADMIN_PORT)?,
+            addresses: Addresses::parse(&services, public_port)?,
             safeguards: Safeguards::parse(
                 value("MODE").as_deref().unwrap_or("hardened"),
                 value("SAFEGUARDS_OFF").as_deref().unwrap_or_default(),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::breaker::Breaker;
 use self::replicas::Replicas;
 use self::transport::{Answer, Transport};
+use crate::addresses::Addresses;
 pub(crate) use crate::domain::step::Direction;
 use crate::domain::step::Step;
 use crate::http::steps::{StepAnswer, StepRequest};
@@ -70,13 +71,13 @@ impl Client {
     /// A client for the given services; looks for their replicas until `stop`.
     pub(crate) fn new(
         roles: &[Role],
-        port: u16,
+        addresses: &Addresses,
         safeguards: Safeguards,
         metrics: Metrics,
         stop: &CancellationToken,
     ) -> Self {
         let service =
-            |role: &Role| (*role, Service::at(Replicas::of(role.name(), port, stop.clone())));
+            |role: &Role| (*role, Service::at(Replicas::of(addresses.of(*role), stop.clone())));
         Self { services: roles.iter().map(service).collect(), safeguards, metrics }
     }
 

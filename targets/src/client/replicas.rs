@@ -22,14 +22,14 @@ pub(super) struct Replicas {
 }
 
 impl Replicas {
-    /// Looks a name up again and again until `stop`.
-    pub(super) fn of(name: &'static str, port: u16, stop: CancellationToken) -> Self {
+    /// Looks a host with its port up again and again until `stop`.
+    pub(super) fn of(address: String, stop: CancellationToken) -> Self {
         let addresses = Arc::new(RwLock::new(Vec::new()));
         let known = addresses.clone();
         tokio::spawn(async move {
             while !stop.is_cancelled() {
                 // Without any answer nothing is known to have changed.
-                if let Ok(found) = timeout(LIMIT, look_up(name, port)).await {
+                if let Ok(found) = timeout(LIMIT, look_up(&address)).await {
                     *known.write().unwrap_or_else(PoisonError::into_inner) = found;
                 }
                 tokio::select! {
@@ -55,9 +55,9 @@ impl Replicas {
     }
 }
 
-/// The addresses of a name; none where it has vanished.
-async fn look_up(name: &str, port: u16) -> Vec<SocketAddr> {
-    let found = lookup_host((name, port)).await;
+/// The addresses of a host with its port; none where its name has vanished.
+async fn look_up(address: &str) -> Vec<SocketAddr> {
+    let found = lookup_host(address).await;
     let mut addresses: Vec<SocketAddr> =
         found.into_iter().flatten().filter(SocketAddr::is_ipv4).collect();
     addresses.sort_unstable();

@@ -47,8 +47,8 @@ const TABLES: &[Table] = &[audit::ORDERS, audit::TODOS];
 pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunError> {
     let database = Database::new(&settings.database_url, CONNECTIONS)?;
     let (metrics, tasks) = (Metrics::new(), TaskTracker::new());
-    let (port, safeguards, stop) = (settings.public_port, settings.safeguards, &ending.stop);
-    let client = Client::new(&CALLED, port, safeguards, metrics.clone(), stop);
+    let (safeguards, stop) = (settings.safeguards, &ending.stop);
+    let client = Client::new(&CALLED, &settings.addresses, safeguards, metrics.clone(), stop);
     let flow = Flow::new(database.clone(), client, safeguards, metrics.clone());
     if let Some(log) = &flow.log {
         tasks.spawn(Sweeper::new(&flow, log.clone()).run(ending.stop.clone()));

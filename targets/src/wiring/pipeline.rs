@@ -38,8 +38,9 @@ pub(super) async fn run(settings: Settings, ending: Ending) -> Result<(), RunErr
     let (safeguards, stop) = (settings.safeguards, ending.stop.clone());
     let database = Database::new(&settings.database_url, CONNECTIONS)?;
     let metrics = Metrics::new();
-    let port = settings.public_port;
-    let client = Arc::new(Client::new(SERVICES, port, safeguards, metrics.clone(), &stop));
+    let addresses = &settings.addresses;
+    let client = Client::new(SERVICES, addresses, safeguards, metrics.clone(), &stop);
+    let client = Arc::new(client);
     let clock = Clock::showing(now_micros());
     let log: Arc<dyn SagaLog> = if safeguards.has(Safeguard::DurableLog) {
         Arc::new(PostgresLog::new(database.clone(), safeguards, clock, DEADLINE))

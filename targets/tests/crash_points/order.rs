@@ -7,7 +7,7 @@ use super::database::Database;
 use super::table::End;
 
 /// What is looked at: its name, its table, and the query that counts it for an order.
-const COUNTED: [(&str, &str, &str); 9] = [
+const COUNTED: [(&str, &str, &str); 11] = [
     ("charges", "ledger", "SELECT count(*) FROM ledger WHERE order_id = $1 AND amount > 0"),
     ("refunds", "ledger", "SELECT count(*) FROM ledger WHERE order_id = $1 AND amount < 0"),
     (
@@ -37,7 +37,12 @@ const COUNTED: [(&str, &str, &str); 9] = [
         "outbox",
         "SELECT count(*) FROM outbox WHERE sent_at IS NULL AND event LIKE '%\"id\":\"' || $1 || '\"%'",
     ),
+    ("owed", "todos", "SELECT count(*) FROM todos WHERE order_id = $1"),
+    ("owed", "sagas", "SELECT count(*) FROM sagas WHERE order_id = $1 AND finished_at IS NULL"),
 ];
+/// In `direct` an order that was left halfway is taken for abandoned after ten seconds: they pass.
+const ABANDON: &str = "UPDATE todos SET due_at = 0
+    WHERE order_id = $1 AND what = 'roll-back' RETURNING order_id";
 /// Laws of the stock that no crash may break: the query finds what breaks them.
 const BROKEN_STOCK: &str = "SELECT count(*) FROM stock
     WHERE $1 <> '' AND (available < 0 OR initial <> available + reserved + consumed)";
@@ -90,6 +95,13 @@ impl OrderKind {
     pub(super) fn absent() -> End {
         let counted = COUNTED.map(|(name, ..)| (name.to_owned(), "0".to_owned()));
         counted.into_iter().chain([("state".to_owned(), "absent".to_owned())]).collect()
+    }
+}
+
+/// Lets the time pass after which an order counts as abandoned, where one is being waited for.
+pub(super) async fn abandon(databases: &[&Database], id: &str) {
+    for database in databases {
+        database.first_if_there("todos", ABANDON, id).await;
     }
 }
 

@@ -41,10 +41,11 @@ pub(super) struct Shop {
 }
 
 /// The roles of an architecture; the first one takes orders.
-fn roles(architecture: &str) -> &'static [&'static str] {
+pub(super) fn roles(architecture: &str) -> &'static [&'static str] {
     match architecture {
         "monolith" => &["app"],
-        "broker" => &["orders", "inventory", "payments", "shipping", "notify"],
+        "direct" | "broker" => &["orders", "inventory", "payments", "shipping", "notify"],
+        "pipeline" => &["pipeline-manager", "inventory", "payments", "shipping", "notify"],
         other => panic!("nobody has said of what `{other}` consists"),
     }
 }
@@ -67,18 +68,23 @@ fn program() -> PathBuf {
 impl Shop {
     /// Starts all services with empty databases, and waits until they are ready.
     pub(super) async fn open(architecture: &str, mode: &str) -> Self {
-        let environment = BTreeMap::from([
+        let mut environment = BTreeMap::from([
             ("ARCHITECTURE", architecture.to_owned()),
             ("MODE", mode.to_owned()),
             ("CHAOS_SWITCH", "on".to_owned()),
-            ("AMQP_URL", needed("CHAOS_TEST_AMQP_URL")),
         ]);
+        if architecture == "broker" {
+            environment.insert("AMQP_URL", needed("CHAOS_TEST_AMQP_URL"));
+        }
         let mut shop = Self { services: Vec::new(), environment, http: Http::new() };
         for role in roles(architecture) {
             let (public, admin) = (free_port(), free_port());
             let database = Database::create().await;
             shop.services.push(Service { role, process: None, public, admin, database });
         }
+        let at = |service: &Service| format!("{}=127.0.0.1:{}", service.role, service.public);
+        let services: Vec<String> = shop.services.iter().map(at).collect();
+        shop.environment.insert("SERVICES", services.join(","));
         for role in roles(architecture) {
             shop.start(role);
         }
