@@ -1,18 +1,21 @@
 //! What handling a message means: its id, its effects and the events that follow in one
 //! transaction, so that a message that comes again finds that it was handled.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Pending};
 use super::publisher::PublishError;
 use super::retry::Failure;
 use super::{Context, inbox};
 use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
-use crate::store::{StoreError, Unit};
+use crate::metrics::Metrics;
+use crate::safeguard::Safeguards;
+use crate::store::{Database, StoreError, Unit};
 
 /// What an event makes a service do, as the chaos switch calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,49 +90,131 @@ pub(crate) struct Message {
     pub(crate) event: Event,
 }
 
-/// Handles messages for one service.
-pub(crate) struct Handling {
-    context: Context,
+/// What handling asks of the database, of the outbox and of the service itself.
+pub(crate) trait Effects: Send + Sync {
+    /// A transaction: dropped before its commit it leaves nothing.
+    type Unit: Send + Sync;
+    /// What has to be published after the commit.
+    type Pending: Send;
+
+    /// What the service will do about an event.
+    fn work(&self, event: &Event) -> Option<Work>;
+
+    /// Begins a transaction.
+    fn begin(&self) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
+
+    /// Notes down message ids, and says which of them were not known yet.
+    fn note(
+        &self,
+        unit: &Self::Unit,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<HashSet<Uuid>, StoreError>> + Send;
+
+    /// Does what events ask for, and returns the events that follow.
+    fn react(
+        &self,
+        unit: &Self::Unit,
+        events: &[&Event],
+    ) -> impl Future<Output = Result<Vec<Event>, StepError>> + Send;
+
+    /// Stores the events that follow, and commits.
+    fn commit(
+        &self,
+        unit: Self::Unit,
+        follow: Vec<Event>,
+    ) -> impl Future<Output = Result<Self::Pending, StoreError>> + Send;
+
+    /// Publishes what is not published by itself.
+    fn dispatch(
+        &self,
+        pending: Self::Pending,
+    ) -> impl Future<Output = Result<(), PublishError>> + Send;
+}
+
+/// The effects of a service, in its database.
+pub(crate) struct Stored {
+    database: Database,
     outbox: Outbox,
     reactor: Arc<dyn Reactor>,
 }
 
+impl Effects for Stored {
+    type Unit = Unit;
+    type Pending = Pending;
+
+    fn work(&self, event: &Event) -> Option<Work> {
+        self.reactor.work(event)
+    }
+
+    async fn begin(&self) -> Result<Unit, StoreError> {
+        self.database.begin().await
+    }
+
+    async fn note(&self, unit: &Unit, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+        inbox::note(unit, ids).await
+    }
+
+    async fn react(&self, unit: &Unit, events: &[&Event]) -> Result<Vec<Event>, StepError> {
+        self.reactor.prepare(unit, events).await?;
+        let mut follow = Vec::with_capacity(events.len());
+        for event in events {
+            follow.extend(self.reactor.react(unit, event).await?);
+        }
+        Ok(follow)
+    }
+
+    async fn commit(&self, unit: Unit, follow: Vec<Event>) -> Result<Pending, StoreError> {
+        let pending = self.outbox.record(&unit, follow).await?;
+        unit.commit().await?;
+        Ok(pending)
+    }
+
+    async fn dispatch(&self, pending: Pending) -> Result<(), PublishError> {
+        self.outbox.dispatch(pending).await
+    }
+}
+
+/// Handles messages for one service.
+pub(crate) struct Handling<E = Stored> {
+    effects: E,
+    safeguards: Safeguards,
+    metrics: Metrics,
+}
+
 impl Handling {
     pub(super) fn new(context: &Context, outbox: Outbox, reactor: Arc<dyn Reactor>) -> Self {
-        Self { context: context.clone(), outbox, reactor }
+        let Context { safeguards, metrics, database, .. } = context.clone();
+        Self { effects: Stored { database, outbox, reactor }, safeguards, metrics }
     }
 
     /// The events that the service wants, as routing keys.
     pub(super) fn routing_keys(&self) -> Vec<String> {
-        self.reactor.routing_keys()
+        self.effects.reactor.routing_keys()
     }
+}
 
+impl<E: Effects> Handling<E> {
     /// Handles a batch of messages in one transaction; those handled before are left out.
     pub(crate) async fn handle(&self, batch: &[&Message]) -> Result<(), StepError> {
         self.pass_before_tx(batch).await?;
-        let unit = self.context.database.begin().await?;
+        let unit = self.effects.begin().await?;
         let ids: Vec<Uuid> = batch.iter().map(|message| message.id).collect();
-        let admitted = inbox::admit(&unit, &ids, self.context.safeguards).await?;
+        let admitted = inbox::admit(&self.effects, &unit, &ids, self.safeguards).await?;
         let new = batch.iter().zip(&admitted).filter(|(_, new)| **new);
         let events: Vec<&Event> = new.map(|(message, _)| &message.event).collect();
-        self.reactor.prepare(&unit, &events).await?;
-        let mut follow = Vec::with_capacity(events.len());
-        for event in &events {
-            follow.extend(self.reactor.react(&unit, event).await?);
-        }
-        let pending = self.outbox.record(&unit, follow).await?;
-        unit.commit().await?;
+        let follow = self.effects.react(&unit, &events).await?;
+        let pending = self.effects.commit(unit, follow).await?;
         self.pass_after_commit(batch).await?;
-        let messages = &self.context.metrics.messages;
+        let messages = &self.metrics.messages;
         messages.with_label_values(&["handled"]).inc_by(events.len() as u64);
         let duplicates = batch.len() - events.len();
         messages.with_label_values(&["duplicate"]).inc_by(duplicates as u64);
-        Ok(self.outbox.dispatch(pending).await?)
+        Ok(self.effects.dispatch(pending).await?)
     }
 
     async fn pass_before_tx(&self, batch: &[&Message]) -> Result<(), Injected> {
         for message in batch {
-            if let Some(Work::Forward(step)) = self.reactor.work(&message.event) {
+            if let Some(Work::Forward(step)) = self.effects.work(&message.event) {
                 chaos_switch::reach(step, Point::BeforeTx).await?;
             }
         }
@@ -138,7 +223,7 @@ impl Handling {
 
     async fn pass_after_commit(&self, batch: &[&Message]) -> Result<(), Injected> {
         for message in batch {
-            match self.reactor.work(&message.event) {
+            match self.effects.work(&message.event) {
                 Some(Work::Forward(step)) => {
                     chaos_switch::reach(step, Point::AfterCommit).await?;
                 }
@@ -151,3 +236,6 @@ impl Handling {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod simulation;
