@@ -56,11 +56,15 @@ pub(crate) enum Mutant {
     ShipAnywhere,
     /// A step that arrives after it was undone is done all the same.
     ForgetTombstone,
+    /// The pipeline manager takes a call without an answer for one that has done nothing.
+    ForgetOutcome,
+    /// A step that was done before is done again, as if every attempt had a key of its own.
+    RenewKey,
 }
 
 impl Mutant {
     /// Every mutant, in the order of the enumeration.
-    const ALL: [(&str, Self); 21] = [
+    const ALL: [(&str, Self); 23] = [
         ("SKIP_INBOX", Self::SkipInbox),
         ("ACKNOWLEDGE_EARLY", Self::AcknowledgeEarly),
         ("TRUST_PUBLISH", Self::TrustPublish),
@@ -82,6 +86,8 @@ impl Mutant {
         ("SHIP_TWICE", Self::ShipTwice),
         ("SHIP_ANYWHERE", Self::ShipAnywhere),
         ("FORGET_TOMBSTONE", Self::ForgetTombstone),
+        ("FORGET_OUTCOME", Self::ForgetOutcome),
+        ("RENEW_KEY", Self::RenewKey),
     ];
 }
 

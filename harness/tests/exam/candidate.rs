@@ -59,12 +59,13 @@ const fn picked(
 
 /// Everybody who sits the exam. `FORGET_TOMBSTONE` does not: it shows only where a request outlives
 /// whoever sent it, and no fault makes one yet.
-pub(super) const CANDIDATES: [Candidate; 25] = [
+pub(super) const CANDIDATES: [Candidate; 28] = [
     clean("monolith", "calm"),
     clean("broker", "broker"),
     clean("broker", "database"),
     clean("direct", "calm"),
     clean("broker", "reorder"),
+    clean("pipeline", "unanswered"),
     picked("CHARGE_TWICE", "monolith", "calm", &["duplicate"]),
     picked("DENY_COMMITTED", "monolith", "calm", &["phantom"]),
     candidate("ANSWER_COMPLETED", "monolith", "calm", &["lost"]),
@@ -85,6 +86,8 @@ pub(super) const CANDIDATES: [Candidate; 25] = [
     candidate("ACKNOWLEDGE_EARLY", "broker", "database", &["stuck", "invalid"]),
     candidate("DROP_FAILED", "broker", "database", &["stuck", "invalid"]),
     candidate("MOVE_BACK", "broker", "reorder", &["stuck", "invalid", "I11"]),
+    candidate("FORGET_OUTCOME", "pipeline", "unanswered", &["invalid", "I7"]),
+    candidate("RENEW_KEY", "pipeline", "unanswered", &["duplicate", "I8"]),
 ];
 
 impl fmt::Display for Candidate {

@@ -11,6 +11,7 @@ use crate::client::{CallError, Client, Direction};
 use crate::domain::order::Order;
 use crate::domain::step::Step;
 use crate::http::steps::{OLD_EPOCH, StepAnswer, StepRequest};
+use crate::mutant::{self, Mutant};
 
 /// The longest that one call may take with all its attempts. Each attempt has its own time limit,
 /// where it has one; this only keeps a call without any from lasting for ever.
@@ -68,6 +69,7 @@ fn read(result: Result<StepAnswer, CallError>) -> Reply {
         CallError::Never(_, text) if text.contains(OLD_EPOCH) => return Reply::Outdated,
         CallError::Never(..) => Answer::Never,
         CallError::NothingDone(..) => Answer::NothingDone,
+        CallError::Unknown(..) if mutant::is_planted(Mutant::ForgetOutcome) => Answer::NothingDone,
         CallError::Unknown(..) => Answer::Unknown,
     };
     Reply::Answered(answer, error.to_string())

@@ -38,6 +38,7 @@ pub(crate) async fn begin(unit: &Unit, order: &str, step: Step) -> Result<Forwar
         (true, _) if mutant::is_planted(Mutant::ForgetTombstone) => Forward::New,
         (true, _) => Forward::Undone,
         (false, None) => Forward::New,
+        (false, Some("done")) if mutant::is_planted(Mutant::RenewKey) => Forward::New,
         (false, Some("done")) => Forward::Known(Outcome::Done),
         (false, Some(_)) => Forward::Known(Outcome::Refused(row.reason()?)),
     })
