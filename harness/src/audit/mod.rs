@@ -1,6 +1,6 @@
 //! The target's own word, over its published ports: whether it is ready, what is pending, and its
-//! final state; and the word of its databases, which checks that. Docker's port proxy accepts connections even where nothing listens inside, so only
-//! an answer counts.
+//! final state; and the word of its databases, which checks that. Docker's port proxy accepts
+//! connections even where nothing listens inside, so only an answer counts.
 
 mod canary;
 mod probe;
