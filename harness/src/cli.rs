@@ -114,6 +114,10 @@ pub enum Task {
         /// Bytes.
         until: u64,
     },
+    /// Act on packets as the standard input says, until it ends
+    Network,
+    /// Remove what was left of that
+    NetworkSweep,
 }
 
 /// What is put to the test, and how.

@@ -16,6 +16,7 @@ mod http;
 pub mod load;
 pub mod lock;
 pub mod owner;
+pub mod packet_queue;
 pub mod port;
 pub mod recorder;
 pub mod run;

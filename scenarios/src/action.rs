@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::{Bytes, Span};
 
 mod check;
+pub mod network;
 
 pub use check::Check;
+use network::Impairment;
 
 /// One running copy of a component, as the target file numbers them from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,6 +111,18 @@ pub enum Action {
         /// What.
         hog: Hog,
     },
+    /// Does something to the traffic of a replica, until it is told to end.
+    Impair {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        impairment: Impairment,
+    },
+    /// Ends that; where nothing is done, nothing happens.
+    EndImpair {
+        /// Whom.
+        replica: Replica,
+    },
     /// Removes a replica; one that is gone is left alone.
     Remove {
         /// Whom.
@@ -193,6 +207,8 @@ pub enum Aspect {
     CpuHog,
     /// How much memory is used up inside it.
     MemoryHog,
+    /// What becomes of its packets.
+    Traffic,
     /// The trouble that the application makes for itself.
     Switch,
 }
@@ -217,6 +233,7 @@ impl fmt::Display for Aspect {
             Self::MemoryLimit => "its memory limit",
             Self::CpuHog => "the CPU used up inside it",
             Self::MemoryHog => "the memory used up inside it",
+            Self::Traffic => "what becomes of its packets",
             Self::Switch => "its chaos switch",
         })
     }
@@ -239,6 +256,8 @@ impl Action {
             | Self::LimitMemory { replica, .. }
             | Self::Hog { replica, .. }
             | Self::EndHog { replica, .. }
+            | Self::Impair { replica, .. }
+            | Self::EndImpair { replica }
             | Self::Remove { replica }
             | Self::Swap { replica, .. }
             | Self::Http { replica, .. } => replica,
@@ -258,6 +277,7 @@ impl Action {
             | Self::Remove { .. }
             | Self::Swap { .. } => Aspect::Process,
             Self::Http { .. } => Aspect::Switch,
+            Self::Impair { .. } | Self::EndImpair { .. } => Aspect::Traffic,
             Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
             Self::LimitCpu { .. } => Aspect::CpuLimit,
             Self::LimitMemory { .. } => Aspect::MemoryLimit,
@@ -270,7 +290,12 @@ impl Action {
 
     /// Whether it is done by a program of ours inside the replica.
     pub fn acts_inside(&self) -> bool {
-        matches!(self, Self::Crash { .. } | Self::Hog { .. })
+        matches!(self, Self::Crash { .. } | Self::Hog { .. }) || self.impairs()
+    }
+
+    /// Whether it is done by a program of ours in the replica's network namespace.
+    pub fn impairs(&self) -> bool {
+        matches!(self, Self::Impair { .. })
     }
 }
 
@@ -302,6 +327,12 @@ impl fmt::Display for Action {
             }
             Self::Hog { replica, hog } => write!(formatter, "use up {hog} in {replica}"),
             Self::EndHog { replica, hog } => write!(formatter, "end using up {hog} in {replica}"),
+            Self::Impair { replica, impairment } => {
+                write!(formatter, "make {impairment} at {replica}")
+            }
+            Self::EndImpair { replica } => {
+                write!(formatter, "leave the traffic of {replica} alone")
+            }
             Self::Remove { replica } => write!(formatter, "remove {replica}"),
             Self::Swap { replica, image: Some(image) } => {
                 write!(formatter, "put {image} in the place of {replica}")

@@ -1,6 +1,7 @@
 //! Carries out actions. All are idempotent: what is so already is no failure.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::errors::Error;
@@ -17,7 +18,7 @@ use super::check::told_dead;
 use super::error::{DockerError, classify, status};
 use super::network::{networks_of, object_name};
 use super::site::Site;
-use super::{container, control, inside, resource};
+use super::{container, control, impair, inside, resource};
 use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
@@ -27,7 +28,7 @@ const TOLD: Duration = Duration::from_millis(500);
 const USUAL_GRACE: Span = Span::seconds(10);
 
 /// Carries out an action.
-pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerError> {
+pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), DockerError> {
     match action {
         Action::Kill { replica, signal } => kill(site, replica, signal).await,
         Action::Start { replica } => start(site, replica).await,
@@ -46,6 +47,8 @@ pub(super) async fn apply(site: &Site, action: &Action) -> Result<(), DockerErro
         }
         Action::Hog { replica, hog } => resource::hog(site, replica, *hog).await,
         Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
+        Action::Impair { replica, impairment } => impair::impair(site, replica, impairment).await,
+        Action::EndImpair { replica } => impair::end(site, replica).await,
         Action::Remove { replica } => remove(site, replica).await,
         Action::Swap { replica, image } => swap(site, replica, image.as_deref()).await,
         Action::Http { replica, port, request } => {

@@ -8,6 +8,7 @@ use chaos_scenarios::action::{Check, Replica};
 use super::action::joined;
 use super::control;
 use super::error::DockerError;
+use super::impair;
 use super::network::{networks_of, object_name};
 use super::reach;
 use super::resource;
@@ -43,6 +44,8 @@ pub(super) async fn look(
         Check::Detached { replica } => attached(site, replica, false).await,
         Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
+        Check::Impaired { replica, .. } => Ok(impair::felt(site, replica).await),
+        Check::Unimpaired { replica } => Ok(impair::is_over(site, replica).await),
         Check::Gone { replica } => gone(site, replica).await,
         Check::RunsImage { replica, image } => {
             let runs = site.runs_image(replica, image.as_deref()).await?;

@@ -9,6 +9,7 @@ use chaos_reports::record::event::Host;
 use chaos_scenarios::plan::capability::{Capabilities, Capability};
 
 use super::error::{DockerError, classify};
+use crate::packet_queue;
 
 /// The oldest API that has everything used here (Docker Engine 20.10).
 const OLDEST_API: (u32, u32) = (1, 41);
@@ -75,6 +76,9 @@ impl Facts {
         }
         if !self.limits_memory {
             lacking.insert(Capability::MemoryLimit, lack("memory"));
+        }
+        if let Some(reason) = packet_queue::lacking(kernel) {
+            lacking.insert(Capability::PacketQueue, reason);
         }
         Capabilities { lacking }
     }

@@ -35,7 +35,8 @@ pub(super) fn mount(context: &RunContext, component: &Component) -> Option<Mount
     (context.acts_inside && !own).then(|| volume(&context.run, true))
 }
 
-fn volume(run: &str, read_only: bool) -> Mount {
+/// The volume of our program.
+pub(super) fn volume(run: &str, read_only: bool) -> Mount {
     Mount {
         typ: Some(MountType::VOLUME),
         source: Some(object_name(run, NAME)),

@@ -11,6 +11,7 @@ mod event;
 mod find;
 mod free_port;
 pub mod image;
+mod impair;
 mod inside;
 pub mod label;
 mod logs;

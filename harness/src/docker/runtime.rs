@@ -227,7 +227,7 @@ impl Runtime for DockerRuntime {
     }
 
     async fn apply(&self, action: &Action) -> Result<(), PortError> {
-        Ok(action::apply(&*self.site()?, action).await?)
+        Ok(action::apply(&self.site()?, action).await?)
     }
 
     async fn check(&self, check: &Check, since: Moment) -> Result<Option<Proof>, PortError> {

@@ -12,6 +12,7 @@ use tokio::sync::MutexGuard;
 
 use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
+use super::impair::Impaired;
 use super::inside::Running;
 use super::provision::{Held, Provisioning, unknown};
 use crate::recorder::Recorder;
@@ -23,11 +24,18 @@ pub(super) struct Site {
     containers: Mutex<BTreeMap<Replica, Held>>,
     /// What our program uses up inside containers.
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
+    /// What becomes of packets.
+    impaired: tokio::sync::Mutex<Vec<Impaired>>,
 }
 
 impl Site {
     pub(super) fn new(maker: Provisioning, containers: BTreeMap<Replica, Held>) -> Self {
-        Self { maker, containers: Mutex::new(containers), hogs: tokio::sync::Mutex::default() }
+        Self {
+            maker,
+            containers: Mutex::new(containers),
+            hogs: tokio::sync::Mutex::default(),
+            impaired: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(super) fn daemon(&self) -> &Daemon {
@@ -52,6 +60,11 @@ impl Site {
     /// What our program uses up inside containers; those that ended are still there.
     pub(super) async fn hogs(&self) -> MutexGuard<'_, Vec<(Replica, Hog, Running)>> {
         self.hogs.lock().await
+    }
+
+    /// Replicas whose packets meet something.
+    pub(super) async fn impaired(&self) -> MutexGuard<'_, Vec<Impaired>> {
+        self.impaired.lock().await
     }
 
     /// What the target file says of a replica.

@@ -3,6 +3,7 @@
 
 mod crash;
 mod hog;
+pub mod network;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub fn main(task: Task) -> ExitCode {
         Task::Crash => crash::crash(),
         Task::HogCpu { threads } => Ok(hog::cpu(threads)),
         Task::HogMemory { until } => hog::memory(until),
+        Task::Network => network::main(),
+        Task::NetworkSweep => network::sweep(),
     };
     match done {
         Ok(said) => {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Impairment;
 use super::{Cores, Hog, Replica};
 use crate::quantity::Bytes;
 
@@ -95,6 +96,18 @@ pub enum Check {
         /// What.
         hog: Hog,
     },
+    /// Something becomes of its packets (evidence: counters of the program that does it).
+    Impaired {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        impairment: Impairment,
+    },
+    /// Nothing becomes of its packets any more.
+    Unimpaired {
+        /// Whom.
+        replica: Replica,
+    },
     /// It was removed.
     Gone {
         /// Whom.
@@ -146,6 +159,8 @@ impl Check {
             | Self::MemoryLimit { replica, .. }
             | Self::Hogged { replica, .. }
             | Self::Unhogged { replica, .. }
+            | Self::Impaired { replica, .. }
+            | Self::Unimpaired { replica }
             | Self::Gone { replica }
             | Self::RunsImage { replica, .. }
             | Self::Counter { replica, .. }
@@ -181,6 +196,10 @@ impl fmt::Display for Check {
             Self::Unhogged { hog, .. } => {
                 return write!(formatter, "{replica} no longer bears {hog}");
             }
+            Self::Impaired { impairment, .. } => {
+                return write!(formatter, "{replica} meets {impairment}");
+            }
+            Self::Unimpaired { .. } => "has its traffic left alone",
             Self::Gone { .. } => "is gone",
             Self::RunsImage { image: None, .. } => "runs its own image",
             Self::RunsImage { image: Some(image), .. } => {

@@ -19,6 +19,7 @@ mod http_error;
 mod kill;
 mod memory;
 mod memory_hog;
+mod network;
 mod pause;
 mod remove;
 mod restart;
@@ -42,6 +43,7 @@ pub use http_error::HttpError;
 pub use kill::Kill;
 pub use memory::Memory;
 pub use memory_hog::MemoryHog;
+pub use network::{Corrupt, Duplicate, Latency, Loss, Partition, RateLimit, Reorder};
 pub use pause::Pause;
 pub use remove::Remove;
 pub use restart::Restart;
@@ -164,6 +166,20 @@ faults! {
         "freezes all processes: connections are taken, nothing answers; healed by going on";
     "disconnect" Disconnect
         "takes it off its networks: its name is not known any more; healed by connecting it again";
+    "latency" Latency
+        "delays packets, those of connections that stand as well; ends with our program there";
+    "loss" Loss
+        "drops a share of the packets; ends with our program there";
+    "duplicate" Duplicate
+        "sends a share of the packets twice; ends with our program there";
+    "corrupt" Corrupt
+        "damages a share of the packets, so that checksums are wrong; ends with our program there";
+    "reorder" Reorder
+        "lets later packets overtake a share of them; ends with our program there";
+    "rate" RateLimit
+        "limits the bits per second; ends with our program there";
+    "partition" Partition
+        "lets nothing through between two components, silently or not; ends with our program there";
     "cpu" Cpu
         "limits its use of CPU; healed by the old limit";
     "memory" Memory

@@ -18,6 +18,8 @@ pub enum Capability {
     CpuLimit,
     /// The use of memory can be limited.
     MemoryLimit,
+    /// Packets can be handed to a program.
+    PacketQueue,
 }
 
 impl fmt::Display for Capability {
@@ -26,6 +28,7 @@ impl fmt::Display for Capability {
             Self::ContainerControl => "control of containers",
             Self::CpuLimit => "a limit on the use of CPU",
             Self::MemoryLimit => "a limit on the use of memory",
+            Self::PacketQueue => "NFQUEUE, which hands packets to a program",
         })
     }
 }
@@ -43,10 +46,12 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::Disconnect { .. }
         | Action::Connect { .. }
         | Action::EndHog { .. }
+        | Action::EndImpair { .. }
         | Action::Remove { .. }
         | Action::Swap { .. }
         | Action::Http { .. }
         | Action::Hog { hog: Hog::Cpu { .. }, .. } => Capability::ContainerControl,
+        Action::Impair { .. } => Capability::PacketQueue,
         Action::LimitCpu { .. } => Capability::CpuLimit,
         // It takes memory until a limit is reached.
         Action::LimitMemory { .. } | Action::Hog { hog: Hog::Memory { .. }, .. } => {

@@ -159,6 +159,13 @@ impl Plan {
         actions.into_iter().any(Action::acts_inside)
     }
 
+    /// Whether something becomes of packets, for which a program of ours is needed in a network
+    /// namespace.
+    pub fn impairs(&self) -> bool {
+        let faults = self.timeline.iter();
+        faults.flat_map(|fault| &fault.injection.inject).any(Action::impairs)
+    }
+
     /// Whether a fault uses the chaos switch of an application.
     pub fn uses_switch(&self) -> bool {
         let mut actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);

@@ -19,8 +19,8 @@ use tokio::sync::Semaphore;
 use self::build::Builder;
 use super::connection::Daemon;
 use super::error::DockerError;
-use super::inside;
 use super::runtime::environment;
+use super::{impair, inside};
 
 pub use self::base::{BASE, can_bootstrap, ensure_base};
 pub use self::build::build_archive;
@@ -96,6 +96,9 @@ pub fn needed_by<'a>(
         needed.extend(plan.swapped_images().map(str::to_owned));
         if plan.acts_inside() {
             needed.insert(inside::IMAGE.to_owned());
+        }
+        if plan.impairs() {
+            needed.insert(impair::IMAGE.to_owned());
         }
     }
     Ok(needed)

@@ -12,7 +12,7 @@ use super::context;
 use crate::docker::connection::Daemon;
 use crate::docker::container::RunContext;
 use crate::docker::error::{DockerError, classify, status};
-use crate::docker::inside;
+use crate::docker::{impair, inside};
 
 /// Reference → content tag, or id where there is none. Every image must be there already. What is
 /// `known` from the start of the experiment is not looked up again.
@@ -26,6 +26,9 @@ pub(in crate::docker) async fn images(
     references.extend(plan.swapped_images().map(str::to_owned));
     if context.acts_inside {
         references.insert(inside::IMAGE.to_owned());
+    }
+    if plan.impairs() {
+        references.insert(impair::IMAGE.to_owned());
     }
     let settled = references.into_iter().map(|reference| async move {
         if let Some(settled) = known.get(&reference) {
