@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chaos_reports::judge::judge as judge_run;
-use chaos_reports::judge::report::{ExperimentReport, RunReport};
+use chaos_reports::judge::report::{Beside, ExperimentReport, RunReport};
 use chaos_reports::record::final_state::FinalState;
 use chaos_reports::record::journal;
 use chaos_reports::record::order;
@@ -13,6 +13,7 @@ use chaos_reports::record::run_record::RunRecord;
 use chaos_reports::render::{FORMATS, Format};
 use chaos_scenarios::plan::Plan;
 
+use super::resume::attempts;
 use super::{Experiment, FolderError, is_run, run_id, write};
 use crate::folder;
 
@@ -22,12 +23,20 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 /// Reads and judges every run that left a journal, and every plan that was not applicable.
 pub fn judge(experiment: &Experiment) -> Result<ExperimentReport, FolderError> {
     let mut runs = Vec::new();
+    let mut beside = Beside::default();
     for plan in &experiment.plans {
-        if !is_run(plan) || experiment.run_folder(plan).join(JOURNAL).is_file() {
+        let folder = experiment.run_folder(plan);
+        if !is_run(plan) || folder.join(JOURNAL).is_file() {
             runs.push(judge_plan(experiment, plan)?);
+        } else {
+            beside.unmade.push(run_id(plan));
         }
+        let attempts = attempts(&folder).into_iter().flatten();
+        beside.set_aside.extend(attempts.filter(|place| place.is_dir()).filter_map(|place| {
+            Some(place.strip_prefix(&experiment.folder).ok()?.display().to_string())
+        }));
     }
-    Ok(ExperimentReport::new(experiment.header.clone(), runs))
+    Ok(ExperimentReport::new(experiment.header.clone(), runs, beside))
 }
 
 /// Judges one plan by what its run left.

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{Error, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chaos_reports::judge::Verdict;
 use chaos_scenarios::plan::Plan;
@@ -44,10 +44,15 @@ pub(super) fn set_aside(folder: &Path) -> Result<(), FolderError> {
 }
 
 /// Where the next attempt that is given up goes; nothing where there were too many.
-fn next_attempt(folder: &Path) -> Option<std::path::PathBuf> {
+fn next_attempt(folder: &Path) -> Option<PathBuf> {
+    attempts(folder)?.find(|place| !place.exists())
+}
+
+/// Where earlier attempts of a run may lie, the first one first.
+pub(super) fn attempts(folder: &Path) -> Option<impl Iterator<Item = PathBuf>> {
     let name = folder.file_name()?.to_string_lossy().into_owned();
-    let place = |attempt| folder.with_file_name(format!("{name}.attempt-{attempt}"));
-    (1..=EARLIER_ATTEMPTS).map(place).find(|place| !place.exists())
+    let place = move |attempt| format!("{name}.attempt-{attempt}");
+    Some((1..=EARLIER_ATTEMPTS).map(move |attempt| folder.with_file_name(place(attempt))))
 }
 
 #[cfg(test)]

@@ -36,6 +36,10 @@ pub fn render(report: &ExperimentReport) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = table.to_string();
+    if let Some(beside) = report.beside.told() {
+        text.push('\n');
+        text.push_str(&beside);
+    }
     for run in &report.runs {
         text.push_str(&reasons(run));
     }

@@ -2,20 +2,20 @@
 
 use chaos_scenarios::plan::RunKind;
 
-use super::report::{Cell, ExperimentHeader, ExperimentReport, RunReport, SCHEMA_VERSION};
+use super::report::{Beside, Cell, ExperimentHeader, ExperimentReport, RunReport, SCHEMA_VERSION};
 use super::{Flag, Verdict, verdict};
 use crate::record::event::Ending;
 
 impl ExperimentReport {
     /// Puts runs together to cells: scenario × target@mode, over the repeats.
-    pub fn new(header: ExperimentHeader, runs: Vec<RunReport>) -> Self {
+    pub fn new(header: ExperimentHeader, runs: Vec<RunReport>, beside: Beside) -> Self {
         let mut cells: Vec<Cell> = Vec::new();
         for run in &runs {
             if !cells.iter().any(|cell| is_of(run, cell)) {
                 cells.push(cell(run, &runs));
             }
         }
-        Self { schema_version: SCHEMA_VERSION, header, runs, cells }
+        Self { schema_version: SCHEMA_VERSION, header, runs, cells, beside }
     }
 }
 

@@ -3,7 +3,7 @@
 use chaos_scenarios::plan::RunKind;
 use proptest::prelude::*;
 
-use super::report::{ExperimentHeader, ExperimentReport, RunReport};
+use super::report::{Beside, ExperimentHeader, ExperimentReport, RunReport};
 use super::{Flag, Judgement, Verdict, exit_code, judge};
 use crate::fabricated::Fabricated;
 use crate::record::event::{Ending, Host};
@@ -40,7 +40,7 @@ fn report(runs: Vec<RunReport>) -> ExperimentReport {
         host: Host::default(),
         command: "chaos run app-down --seed 7".to_owned(),
     };
-    ExperimentReport::new(header, runs)
+    ExperimentReport::new(header, runs, Beside::default())
 }
 
 fn code_of(verdicts: &[Verdict]) -> u8 {

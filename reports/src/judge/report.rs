@@ -116,6 +116,35 @@ pub struct ExperimentReport {
     pub runs: Vec<RunReport>,
     /// The matrix, in the order of its first runs.
     pub cells: Vec<Cell>,
+    /// What else belongs to it.
+    pub beside: Beside,
+}
+
+/// What of an experiment is not among its runs, so that nobody takes a part for the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Beside {
+    /// Ids of runs that were planned and not made, in their order.
+    pub unmade: Vec<String>,
+    /// Folders of attempts that told nothing and were made again, relative to the experiment's.
+    pub set_aside: Vec<String>,
+}
+
+impl Beside {
+    /// In words; none if the runs are the whole.
+    pub fn told(&self) -> Option<String> {
+        let unmade = match self.unmade.len() {
+            0 => None,
+            1 => Some("1 planned run was not made".to_owned()),
+            number => Some(format!("{number} planned runs were not made")),
+        };
+        let set_aside = match self.set_aside.len() {
+            0 => None,
+            1 => Some("1 attempt told nothing and was made again".to_owned()),
+            number => Some(format!("{number} attempts told nothing and were made again")),
+        };
+        let parts: Vec<String> = [unmade, set_aside].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
 }
 
 impl ExperimentReport {

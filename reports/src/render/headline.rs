@@ -221,8 +221,21 @@ fn safety(runs: &[&RunReport]) -> Option<String> {
         return Some(format!("{} could not be verified", counted_orders(unverified)));
     }
     let fine = "nothing was lost or duplicated".to_owned();
-    Some(if found.is_empty() { fine } else { found.join(", ") })
+    let harm = if found.is_empty() { fine } else { found.join(", ") };
+    let open: Vec<String> = LEFT_OPEN
+        .iter()
+        .filter(|(fate, _)| sum(*fate) > 0)
+        .map(|(fate, what)| format!("{} {what}", counted_orders(sum(*fate))))
+        .collect();
+    Some(if open.is_empty() { harm } else { format!("{harm}, with {}", open.join(", ")) })
 }
+
+/// What harms nobody's money or goods, and is no fine end either.
+const LEFT_OPEN: [(Fate, &str); 3] = [
+    (Fate::BrokenPromise, "accepted and then cancelled"),
+    (Fate::Dead, "left as dead letters"),
+    (Fate::Stuck, "never finished"),
+];
 
 const fn harm(fate: Fate) -> &'static str {
     match fate {

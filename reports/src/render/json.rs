@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::value::unit_name;
 use super::{Artifact, RenderError};
 use crate::chart::sampling::percentile;
-use crate::judge::report::{Cell, ExperimentReport, RunReport};
+use crate::judge::report::{Beside, Cell, ExperimentReport, RunReport};
 use crate::judge::{
     ExpectationResult, Flag, InvariantResult, Marks, OrderEvidence, Reconciliation, Value, Verdict,
 };
@@ -36,6 +36,8 @@ struct Experiment<'a> {
     version: &'a str,
     command: &'a str,
     host: &'a Host,
+    #[serde(flatten)]
+    beside: &'a Beside,
 }
 
 #[derive(Serialize)]
@@ -136,6 +138,7 @@ pub(super) fn render(report: &ExperimentReport) -> Result<Vec<Artifact>, RenderE
             version: &header.version,
             command: &header.command,
             host: &header.host,
+            beside: &report.beside,
         },
         runs: report.runs.iter().map(run).collect(),
         cells: report.cells.iter().map(field).collect(),

@@ -27,6 +27,9 @@ pub(super) fn render(report: &ExperimentReport) -> Result<Vec<Artifact>, RenderE
     let scenarios = scenarios(report);
     let mut charts = Vec::new();
     let mut text = String::from("# Chaos report\n\n");
+    if let Some(beside) = report.beside.told() {
+        let _ = writeln!(text, "**{beside}.**\n");
+    }
     for scenario in &scenarios {
         text.push_str(&headlines(scenario));
     }

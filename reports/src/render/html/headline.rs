@@ -23,15 +23,17 @@ pub(super) fn section(report: &ExperimentReport, scenarios: &[ScenarioView]) -> 
 }
 
 /// How many results there are of each verdict, worst first; then how many controls, which stand
-/// beside targets that a scenario does not apply to, did not hold.
+/// beside targets that a scenario does not apply to, did not hold; then what is missing.
 fn title(report: &ExperimentReport) -> String {
     let beside = report.cells.iter().filter(|cell| cell.verdict == Verdict::NotApplicable);
     let controls = beside.filter_map(|cell| report.run(cell.control.as_deref()?));
-    match controls.filter(|run| run.judgement.verdict != Verdict::Held).count() {
-        0 => results(report),
-        1 => format!("{}; one control did not hold", results(report)),
-        several => format!("{}; {several} controls did not hold", results(report)),
-    }
+    let controls = match controls.filter(|run| run.judgement.verdict != Verdict::Held).count() {
+        0 => None,
+        1 => Some("one control did not hold".to_owned()),
+        several => Some(format!("{several} controls did not hold")),
+    };
+    let parts = [Some(results(report)), controls, report.beside.told()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn results(report: &ExperimentReport) -> String {
