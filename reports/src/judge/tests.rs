@@ -172,6 +172,9 @@ fn a_run_that_tested_nothing_is_never_green() {
     let mut needing = Fabricated::run().fault(TEST + 25 * MS, 17 * S).latency(MS);
     needing.plan.needs.push(Need::InFlight);
     verdict(&needing.judge(), Verdict::Inconclusive, "no order was in flight");
+    // One that ends badly while the fault sets in was in flight, whenever that was told of.
+    let struck = needing.outage(TEST..17 * S);
+    assert!(struck.judge().in_flight.is_some_and(|orders| orders > 0));
     verdict(&run.clone().expect(&[]).judge(), Verdict::Inconclusive, "nothing is expected");
     let unknown = run.expect(&["impact-delay < 1s"]);
     verdict(&unknown.judge(), Verdict::Inconclusive, "`impact-delay < 1s` is expected, unknown");

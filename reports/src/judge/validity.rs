@@ -120,11 +120,18 @@ fn not_in_flight(scene: &Scene<'_>) -> Option<String> {
     (needed && none).then(|| "no order was in flight when the fault struck".to_owned())
 }
 
-/// Orders that were sent before the fault was felt and answered after.
+/// Orders that were sent before the fault was felt and answered after, or that ended badly while it
+/// set in: a process that is killed is gone some time before anybody tells so.
 pub(super) fn in_flight(record: &RunRecord, orders: &[OrderRecord]) -> Option<u64> {
-    let felt = times::felt(record)?;
+    let first = record.faults.values().filter(|fault| fault.felt.is_some());
+    let first = first.min_by_key(|fault| fault.felt)?;
+    let (felt, armed) = (first.felt?, first.armed);
+    let struck = |order: &OrderRecord, end| {
+        end > felt || (order.outcome != Outcome::Ok && armed.is_some_and(|armed| end >= armed))
+    };
     let flying = orders.iter().filter(|order| {
-        order.start.is_some_and(|start| start < felt) && order.end.is_none_or(|end| end > felt)
+        let sent = order.start.is_some_and(|start| start < felt);
+        sent && order.end.is_none_or(|end| struck(order, end))
     });
     Some(flying.count() as u64)
 }
