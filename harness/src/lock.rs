@@ -6,12 +6,16 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 /// Shared by all users of a daemon, whatever their own folders for such files are.
 const FOLDER: &str = "/tmp";
 /// Everybody who may use the daemon must be able to lock.
 const MODE: u32 = 0o666;
 /// Bytes read of what the holder wrote about itself.
 const LONGEST: u64 = 4096;
+/// Bytes of a digest that tell daemons apart.
+const DIGEST_BYTES: usize = 10;
 
 /// Why the lock was not had.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +60,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the daemon with this id, without waiting.
-    pub fn acquire(daemon_id: &str) -> Result<Self, LockError> {
-        Self::acquire_file(&path(daemon_id))
+    /// Takes the lock of the daemon of this name, without waiting.
+    pub fn acquire(daemon: &str) -> Result<Self, LockError> {
+        Self::acquire_file(&path(daemon))
     }
 
     fn acquire_file(path: &Path) -> Result<Self, LockError> {
@@ -77,9 +81,9 @@ impl Lock {
     }
 }
 
-/// Who holds the lock of the daemon with this id now; none if nobody does.
-pub fn holder(daemon_id: &str) -> Result<Option<Holder>, LockError> {
-    holder_of_file(&path(daemon_id))
+/// Who holds the lock of the daemon of this name now; none if nobody does.
+pub fn holder(daemon: &str) -> Result<Option<Holder>, LockError> {
+    holder_of_file(&path(daemon))
 }
 
 fn holder_of_file(path: &Path) -> Result<Option<Holder>, LockError> {
@@ -95,10 +99,12 @@ fn holder_of_file(path: &Path) -> Result<Option<Holder>, LockError> {
     }
 }
 
-fn path(daemon_id: &str) -> PathBuf {
-    // Ids hold colons or dashes; anything else would be a surprise in a file name.
-    let id: String = daemon_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    Path::new(FOLDER).join(format!("chaos-{id}.lock"))
+fn path(daemon: &str) -> PathBuf {
+    // Names hold colons and folders, which a file name cannot, and may be longer than one.
+    let digest = Sha256::digest(daemon.as_bytes());
+    let digits: String =
+        digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    Path::new(FOLDER).join(format!("chaos-{digits}.lock"))
 }
 
 /// Opens the file, or makes it. In two steps, because kernels refuse to create what another user
@@ -167,7 +173,8 @@ mod tests {
 
     #[test]
     fn daemons_have_locks_of_their_own() {
-        assert_eq!(path("H22X:HNBY"), Path::new("/tmp/chaos-H22XHNBY.lock"));
+        let path_of = |name: &str| path(name).display().to_string();
+        insta::assert_snapshot!(path_of("H22X:HNBY-/var/lib/docker"), @"/tmp/chaos-0baf28c2fbb216792704.lock");
         assert_ne!(path("a"), path("b"));
     }
 }

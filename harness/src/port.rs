@@ -112,6 +112,12 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Removes everything that carries the run's label; returns the names of what is left.
     fn dismantle(&self) -> impl Future<Output = Result<Vec<String>, PortError>> + Send;
+
+    /// Waits until the runtime itself is lost, as a daemon that somebody stops; says so in words.
+    fn lost(&self) -> impl Future<Output = String> + Send;
+
+    /// Waits until the runtime answers, within a bound: one that was lost may come back.
+    fn answers(&self) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// A running load, to be stopped.

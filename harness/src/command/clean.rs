@@ -14,7 +14,7 @@ use crate::{docker, terminal};
 pub fn execute(arguments: CleanArguments, show: Show) -> Result<u8, Failure> {
     block_on(async {
         let daemon = docker::connect(false).await.map_err(Failure::environment)?;
-        let _lock = Lock::acquire(&daemon.facts.id).map_err(Failure::environment)?;
+        let _lock = Lock::acquire(&daemon.facts.name()).map_err(Failure::environment)?;
         let scope = if arguments.all { Scope::All } else { Scope::Dead };
         let cleaned = clean::clean(&daemon, scope).await.map_err(Failure::environment)?;
         match show.output {

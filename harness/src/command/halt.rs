@@ -19,8 +19,8 @@ const POLL: Duration = Duration::from_millis(100);
 pub fn execute() -> Result<u8, Failure> {
     block_on(async {
         let daemon = docker::connect(false).await.map_err(Failure::environment)?;
-        let id = &daemon.facts.id;
-        let Some(holder) = lock::holder(id).map_err(Failure::environment)? else {
+        let name = &daemon.facts.name();
+        let Some(holder) = lock::holder(name).map_err(Failure::environment)? else {
             terminal::result("no experiment runs");
             return Ok(0);
         };
@@ -30,7 +30,7 @@ pub fn execute() -> Result<u8, Failure> {
         kill(Pid::from_raw(pid), Signal::SIGINT)
             .map_err(|error| Failure::Environment(format!("{holder} cannot be told: {error}")))?;
         let deadline = Instant::now() + HALT_LIMIT;
-        while lock::holder(id).map_err(Failure::environment)?.is_some() {
+        while lock::holder(name).map_err(Failure::environment)?.is_some() {
             if Instant::now() >= deadline {
                 let seconds = HALT_LIMIT.as_secs();
                 return Err(Failure::Environment(format!("{holder} goes on after {seconds} s")));

@@ -27,6 +27,7 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
     block_on(async {
         let style = Style::detect(show.quiet);
         let mut bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
+        bench.is_alone()?;
         bench.make_images(intent.plans()).await?;
         let experiment = intent.into_experiment(&bench)?;
         conduct(&experiment, &bench).await?;

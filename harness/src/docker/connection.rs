@@ -17,6 +17,12 @@ const OLDEST_API_NAME: &str = "1.41";
 const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
 /// Bound of the first two requests, which a healthy daemon answers in milliseconds.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// Bound of a look whether a daemon is there.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// A daemon that went away is waited for this long: starting one anew takes seconds.
+const AWAY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A daemon that answers, and what it said about itself.
 #[derive(Debug, Clone)]
@@ -26,12 +32,34 @@ pub struct Daemon {
     pub facts: Facts,
 }
 
+impl Daemon {
+    /// Whether it answers now.
+    pub async fn answers(&self) -> bool {
+        let answer = tokio::time::timeout(ANSWER, self.client.ping()).await;
+        answer.is_ok_and(|answer| answer.is_ok())
+    }
+
+    /// Waits until it answers, within a bound.
+    pub(super) async fn is_back(&self) -> Result<(), DockerError> {
+        let back = async {
+            while !self.answers().await {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let away = |_| DockerError::Away {
+            address: self.facts.address.clone(),
+            seconds: AWAY_LIMIT.as_secs(),
+        };
+        tokio::time::timeout(AWAY_LIMIT, back).await.map_err(away)
+    }
+}
+
 /// What a daemon says about itself and its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// Where it listens.
     pub address: String,
-    /// Unique and lasting name of the daemon.
+    /// What the daemon calls itself; several on one machine may share it with a key.
     pub id: String,
     /// Host name.
     pub host_name: String,
@@ -60,6 +88,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Unique and lasting name of the daemon: no two of a machine have one folder.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.id, self.root_folder)
+    }
+
+    /// Whether nothing but the daemon itself can end a connection to it.
+    pub(super) fn is_on_a_socket_file(&self) -> bool {
+        self.address.starts_with("unix:")
+    }
+
     /// The CPUs that all containers of a target share: the last one, so that the harness and
     /// Docker keep the rest; none on a machine with one core.
     pub fn target_cpus(&self) -> Option<String> {
@@ -228,6 +266,16 @@ mod tests {
         assert!(matches!(stopped, DockerError::NoDaemon { .. }), "{stopped:?}");
         let wrong = connect_to("carrier-pigeon://x", true).await.expect_err("no such scheme");
         assert!(matches!(wrong, DockerError::Address { .. }), "{wrong:?}");
+    }
+
+    #[test]
+    fn two_daemons_of_one_key_have_two_names() {
+        let facts = |root_folder: &str| Facts {
+            id: "KEY".to_owned(),
+            root_folder: root_folder.to_owned(),
+            ..Facts::default()
+        };
+        assert_ne!(facts("/var/lib/docker").name(), facts("/tmp/docker").name());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) fn component(name: &str) -> Component {
     }
 }
 
-fn context() -> RunContext {
+pub(in crate::docker) fn context() -> RunContext {
     RunContext {
         run: "r1".to_owned(),
         labels: Labels::from([(label::RUN.to_owned(), "r1".to_owned())]),

@@ -55,6 +55,23 @@ pub enum DockerError {
         /// Ours.
         needed: &'static str,
     },
+    /// A daemon that answered before.
+    #[error("the Docker daemon at {address} went away, and the run with it")]
+    Lost {
+        /// Where it was.
+        address: String,
+    },
+    /// A daemon that went away and did not come back.
+    #[error(
+        "the Docker daemon at {address} has not answered for {seconds} s: start it \
+         (`systemctl start docker`), then `chaos clean` removes what the run left"
+    )]
+    Away {
+        /// Where it was.
+        address: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Docker did not answer within its bound.
     #[error(
         "Docker did not answer within {seconds} s: {what}; see `docker info` and the daemon's log"

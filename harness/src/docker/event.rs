@@ -8,16 +8,19 @@ use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
 use chaos_reports::record::event::Event;
 use futures::StreamExt;
+use tokio::sync::watch;
 
 use super::connection::Daemon;
+use super::error::DockerError;
 use super::label;
 use crate::recorder::Recorder;
 
 /// What is listened to. Health checks and `exec` would flood the stream.
 const ACTIONS: [&str; 9] =
     ["start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy"];
-/// How often in a row the stream may break before it is given up, and the pause between.
-const RECONNECTS: u32 = 20;
+/// How often in a row the stream may break before it is given up, and the pause between: a daemon
+/// that is started anew takes a while.
+const RECONNECTS: u32 = 240;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Events remembered to tell repeated ones from new ones after a reconnection.
@@ -27,12 +30,24 @@ const REMEMBERED: usize = 1024;
 const OVERLAP: i64 = 1_000_000_000;
 
 /// Records the events of a run's containers until aborted, from `since` (nanoseconds since 1970).
-pub(super) async fn follow(daemon: Daemon, run: String, since: i64, recorder: Recorder) {
+/// Says through `lost` when the daemon went away: what it told meanwhile is forgotten by the next
+/// one, and containers end with it.
+pub(super) async fn follow(
+    daemon: Daemon,
+    run: String,
+    since: i64,
+    recorder: Recorder,
+    lost: watch::Sender<Option<DockerError>>,
+) {
     let mut heard = Heard { last: since + OVERLAP, recent: VecDeque::new() };
     let mut failures = 0;
     while failures < RECONNECTS {
         let before = heard.last;
         listen(&daemon, &run, &mut heard, &recorder).await;
+        if daemon.facts.is_on_a_socket_file() || !daemon.answers().await {
+            let address = daemon.facts.address.clone();
+            lost.send_replace(Some(DockerError::Lost { address }));
+        }
         failures = if heard.last > before { 0 } else { failures + 1 };
         tokio::time::sleep(PAUSE).await;
     }

@@ -217,6 +217,7 @@ impl Helper {
                 security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
                 readonly_rootfs: Some(true),
                 memory: Some(MEMORY),
+                memory_swap: Some(MEMORY),
                 pids_limit: Some(PIDS),
                 cpu_shares: Some(CPU_SHARES),
                 mounts: Some(vec![inside::volume(&context.run, true)]),

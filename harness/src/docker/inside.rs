@@ -24,6 +24,8 @@ pub(super) const IMAGE: &str = "chaos/chaos";
 const FOLDER: &str = "/chaos";
 /// Name of the volume, and of the container that fills it.
 const NAME: &str = "own-program";
+/// Memory of that container, bytes: the least that Docker takes.
+const FILLER_MEMORY: i64 = 6 << 20;
 /// Bound of a task that ends by itself.
 const TASK_LIMIT: Duration = Duration::from_secs(10);
 /// Pause between two looks whether one has ended.
@@ -72,22 +74,33 @@ pub(super) async fn fill(
     };
     let made = daemon.client.create_volume(request).await;
     made.map_err(|error| classify(what, &error))?;
-    let body = ContainerCreateBody {
-        image: Some(image.to_owned()),
-        labels: Some(context.labels.clone()),
-        host_config: Some(HostConfig {
-            mounts: Some(vec![volume(&context.run, false)]),
-            network_mode: Some("none".to_owned()),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    };
+    let body = filler(context, image);
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let created = daemon.client.create_container(Some(options), body).await;
     let id = created.map_err(|error| classify(what, &error))?.id;
     let options = RemoveContainerOptionsBuilder::default().force(true).build();
     let removed = daemon.client.remove_container(&id, Some(options)).await;
     removed.map_err(|error| classify(what, &error))
+}
+
+/// The container that fills the volume: it could do nothing if it were started.
+fn filler(context: &RunContext, image: &str) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        labels: Some(context.labels.clone()),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![volume(&context.run, false)]),
+            network_mode: Some("none".to_owned()),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            readonly_rootfs: Some(true),
+            memory: Some(FILLER_MEMORY),
+            memory_swap: Some(FILLER_MEMORY),
+            pids_limit: Some(1),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
 }
 
 /// A task of our program in a container, as Docker is asked for it.
@@ -195,4 +208,21 @@ pub(super) async fn goes_on(daemon: &Daemon, exec: &str) -> bool {
 
 fn text(part: LogOutput) -> String {
     String::from_utf8_lossy(&part.into_bytes()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::container::tests::context;
+    use super::*;
+
+    #[test]
+    fn what_fills_the_volume_may_do_nothing() {
+        let host = filler(&context(), IMAGE).host_config.expect("given");
+        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
+        assert_eq!((host.cap_add, host.readonly_rootfs), (None, Some(true)));
+        assert_eq!((host.memory, host.memory_swap), (Some(FILLER_MEMORY), Some(FILLER_MEMORY)));
+        assert_eq!((host.pids_limit, host.port_bindings), (Some(1), None));
+        assert_eq!(host.network_mode.as_deref(), Some("none"));
+    }
 }

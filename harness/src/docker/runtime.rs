@@ -11,7 +11,7 @@ use chaos_reports::record::Moment;
 use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::Plan;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -62,6 +62,8 @@ struct Standing {
     provisioning: tokio::sync::Mutex<Option<JoinHandle<Made>>>,
     /// Observers; they end with this.
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+    /// That the daemon went away, once it did.
+    lost: watch::Sender<Option<DockerError>>,
 }
 
 impl DockerRuntime {
@@ -93,6 +95,7 @@ impl DockerRuntime {
             concurrent: Arc::new(Semaphore::new(CONCURRENT)),
             provisioning: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
+            lost: watch::Sender::new(None),
         });
         *lock(&self.standing) = Some(Arc::clone(&standing));
         standing
@@ -114,8 +117,13 @@ impl DockerRuntime {
     ) -> Result<Deployment, DockerError> {
         let standing = self.stand(&identity.run);
         let since = wall_clock().saturating_mul(1000);
-        let follow =
-            event::follow(self.daemon.clone(), identity.run.clone(), since, recorder.clone());
+        let follow = event::follow(
+            self.daemon.clone(),
+            identity.run.clone(),
+            since,
+            recorder.clone(),
+            standing.lost.clone(),
+        );
         lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(follow)));
         let owner = Owner::this_process().to_string();
         let context = RunContext {
@@ -240,6 +248,18 @@ impl Runtime for DockerRuntime {
 
     async fn dismantle(&self) -> Result<Vec<String>, PortError> {
         Ok(self.remove_all().await?)
+    }
+
+    async fn lost(&self) -> String {
+        let Ok(standing) = self.standing() else { return std::future::pending().await };
+        let mut lost = standing.lost.subscribe();
+        // The sender lives as long as what stands, which is held here.
+        let told = lost.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+        told.map_or_else(String::new, |told| told.to_string())
+    }
+
+    async fn answers(&self) -> Result<(), PortError> {
+        Ok(self.daemon.is_back().await?)
     }
 }
 

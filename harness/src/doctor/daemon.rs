@@ -30,7 +30,7 @@ pub(super) async fn examine(daemon: &Daemon) -> Vec<Finding> {
     findings.push(base(daemon).await);
     findings.push(images(daemon).await);
     findings.push(leftovers(daemon).await);
-    findings.push(other_experiment(&facts.id));
+    findings.push(other_experiment(&facts.name()));
     findings
 }
 

@@ -15,8 +15,10 @@ use super::judge::JOURNAL;
 use super::resume::{is_to_be_made, set_aside};
 use super::{Experiment, FolderError, is_run, run_id};
 use crate::audit::HttpAuditor;
+use crate::clean::{self, Scope, Spared};
 use crate::docker::{self, Daemon, DockerRuntime};
 use crate::exit::Failure;
+use crate::load;
 use crate::load::Generator;
 use crate::lock::Lock;
 use crate::port::{Identity, Ports};
@@ -25,7 +27,6 @@ use crate::run::{Run, Setting};
 use crate::stop::{self, Stop};
 use crate::terminal::progress::{self, Style};
 use crate::terminal::{self, images};
-use crate::{clean, load};
 
 /// Objects of a run may be removed by anybody this long after it should have ended.
 const EXPIRY_SLACK: Duration = Duration::from_secs(3600);
@@ -40,6 +41,8 @@ pub struct Bench {
     style: Style,
     keep: bool,
     stop: Stop,
+    /// Other runs that stand on the daemon, and why they were left alone.
+    neighbours: BTreeMap<String, Spared>,
     _lock: Lock,
 }
 
@@ -51,11 +54,21 @@ impl Bench {
         load::claim_signals().map_err(Failure::environment)?;
         stop::on_signals(&stop).map_err(Failure::environment)?;
         let daemon = docker::connect(allow_remote).await.map_err(Failure::environment)?;
-        let lock = Lock::acquire(&daemon.facts.id).map_err(Failure::environment)?;
-        clean_leftovers(&daemon).await?;
+        let lock = Lock::acquire(&daemon.facts.name()).map_err(Failure::environment)?;
+        let neighbours = clean_leftovers(&daemon).await?;
         let experiment = Uuid::now_v7().simple().to_string()[20..].to_owned();
         let images = BTreeMap::new();
-        Ok(Self { experiment, daemon, images, style, keep, stop, _lock: lock })
+        Ok(Self { experiment, daemon, images, style, keep, stop, neighbours, _lock: lock })
+    }
+
+    /// Whether nobody else is on the machine, who would disturb what is measured.
+    pub fn is_alone(&self) -> Result<(), Failure> {
+        match self.neighbours.first_key_value() {
+            None => Ok(()),
+            Some((run, why)) => Err(Failure::Environment(format!(
+                "the run {run} stands on this Docker daemon and would disturb the measures: {why}"
+            ))),
+        }
     }
 
     /// The machine.
@@ -110,7 +123,8 @@ pub async fn conduct(experiment: &Experiment, bench: &Bench) -> Result<(), Failu
         let title = format!("[{}/{}] {}", index + 1, runs.len(), run_id(plan));
         let kept = bench.keep && last;
         conduct_one(experiment, bench, plan, index, title, kept).await?;
-        if bench.stop.signal().is_some() {
+        // Without its daemon every further run would only wait for it in vain.
+        if bench.stop.signal().is_some() || !bench.daemon.answers().await {
             break;
         }
     }
@@ -165,14 +179,15 @@ fn expires_at(plan: &Plan) -> i64 {
     wall_clock() / 1_000_000 + i64::try_from(seconds).unwrap_or(i64::MAX / 2)
 }
 
-async fn clean_leftovers(daemon: &Daemon) -> Result<(), Failure> {
-    let cleaned = clean::clean(daemon, clean::Scope::Dead).await.map_err(Failure::environment)?;
+/// Returns what was left alone, and why.
+async fn clean_leftovers(daemon: &Daemon) -> Result<BTreeMap<String, Spared>, Failure> {
+    let cleaned = clean::clean(daemon, Scope::Dead).await.map_err(Failure::environment)?;
     if !cleaned.removed.is_empty() {
         let count = cleaned.removed.len();
         terminal::tell(&format!("removed {count} objects that a dead run had left behind"));
     }
     match cleaned.left.first() {
-        None => Ok(()),
+        None => Ok(cleaned.spared),
         Some((object, error)) => Err(Failure::Dirty(format!(
             "a dead run left {object}, which cannot be removed: {error}"
         ))),

@@ -21,6 +21,7 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     pub(super) async fn clean_up(&mut self) -> Result<(), Halt> {
         let load = self.end_load().await;
         self.begin(Phase::Dismantle);
+        self.runtime_is_back().await;
         self.heal_outstanding().await;
         let logs = self.keep_logs().await;
         self.sampling = None;
@@ -40,6 +41,17 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
             stopped = timeout(LOAD_LIMIT, self.stop_load()) => stopped
                 .unwrap_or_else(|_| Err(Halt::Failed("the load did not stop in time".to_owned()))),
             () = stop.insisted() => Ok(()),
+        }
+    }
+
+    /// Undo and removal begin once they can work; if they never can, they say so themselves.
+    async fn runtime_is_back(&self) {
+        let stop = self.stop.clone();
+        tokio::select! {
+            answers = self.ports.runtime.answers() => if let Err(error) = answers {
+                self.recorder.emit(Event::Note { text: error.to_string() });
+            },
+            () = stop.insisted() => {}
         }
     }
 

@@ -42,10 +42,11 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         let begins = self.wait_for_turn(fault, start).await?;
         let armed = self.inject(fault).await?;
         self.prove_felt(fault, armed).await?;
+        let proved = self.recorder.now();
         let Some(until) = fault.until else { return Ok(()) };
         let length = until.micros().saturating_sub(fault.at.micros());
         self.pass_until(begins.plus(length)).await?;
-        self.tell_meddling(fault);
+        self.tell_meddling(fault, proved);
         let healing = self.recorder.now();
         self.heal(fault.id, &fault.injection.heal).await;
         self.prove_healed(fault, healing).await
@@ -81,8 +82,8 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
 
     /// Tells what became of the victims meanwhile that this fault does not do: they may have been
     /// restarted by their policy, killed by another fault, or removed by somebody.
-    fn tell_meddling(&self, fault: &PlannedFault) {
-        for text in self.recorder.read(|record| meddling(record, fault)) {
+    fn tell_meddling(&self, fault: &PlannedFault, proved: Moment) {
+        for text in self.recorder.read(|record| meddling(record, fault, proved)) {
             self.recorder.emit(Event::Note { text });
         }
     }
@@ -228,24 +229,27 @@ fn over(fault: &FaultRecord) -> Option<Moment> {
     fault.ready.or(fault.healed).or(gave_up).or(stayed)
 }
 
-/// What was told of the victims of a fault, after it was felt, that the fault itself does not do.
-fn meddling(record: &RunRecord, fault: &PlannedFault) -> Vec<String> {
+/// What was told of the victims of a fault, after it was felt, that the fault itself does not do. One
+/// that ends and starts its victims does so until it is proved; what dies has a policy that may
+/// start it later.
+fn meddling(record: &RunRecord, fault: &PlannedFault, proved: Moment) -> Vec<String> {
     const TOLD: [&str; 4] = ["die", "start", "unpause", "destroy"];
+    use Check::{Died, Restarted, Running, RunsImage};
     let Some(felt) = record.faults.get(&fault.id).and_then(|known| known.felt) else {
         return Vec::new();
     };
     let victims: Vec<&Replica> = fault.injection.inject.iter().map(Action::replica).collect();
-    let starts = |check: &Check| {
-        use Check::{Died, Restarted, Running, RunsImage};
-        matches!(check, Died { .. } | Restarted { .. } | RunsImage { .. } | Running { .. })
-    };
-    if fault.injection.felt.iter().any(starts) {
-        // It dies and is started: that is the fault.
-        return Vec::new();
-    }
+    let is_proved_by = |kind: fn(&Check) -> bool| fault.injection.felt.iter().any(kind);
+    let starts = is_proved_by(|it| {
+        matches!(it, Died { .. } | Restarted { .. } | RunsImage { .. } | Running { .. })
+    });
+    let may_start = is_proved_by(|it| matches!(it, Died { .. }))
+        && !is_proved_by(|it| matches!(it, Restarted { .. }));
+    let since = if starts { proved } else { felt };
     let told = record.container_events.iter().filter(|told| {
-        told.happened > felt
+        told.happened > since
             && TOLD.contains(&told.action.as_str())
+            && !(may_start && told.action == "start")
             && victims.contains(&&told.replica)
     });
     let line = |told: &chaos_reports::record::run_record::ContainerEvent| {

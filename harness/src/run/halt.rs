@@ -7,7 +7,7 @@ use std::time::Duration;
 use chaos_reports::measure;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Ending;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Run;
 use crate::port::{Auditor, LoadGenerator, PortError, Runtime};
@@ -15,6 +15,8 @@ use crate::recorder::JournalError;
 
 /// How often stop conditions are looked at.
 const STOP_CONDITION_PERIOD: Duration = Duration::from_millis(200);
+/// The loss of the runtime is told within this time.
+const LOSS_IS_TOLD: Duration = Duration::from_secs(1);
 
 /// Why a run ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +79,15 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         tokio::select! {
             signal = self.stop.asked() => Halt::Interrupted(signal),
             halt = self.watched() => halt,
+            lost = self.ports.runtime.lost() => Halt::Failed(lost),
         }
+    }
+
+    /// Whatever fails when the runtime is lost fails for that reason, which may be told a moment
+    /// after the failure.
+    pub(super) async fn explained(&self, halt: Halt) -> Halt {
+        let Halt::Failed(_) = halt else { return halt };
+        timeout(LOSS_IS_TOLD, self.ports.runtime.lost()).await.map_or(halt, Halt::Failed)
     }
 
     async fn watched(&self) -> Halt {

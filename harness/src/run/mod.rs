@@ -62,7 +62,10 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     /// Goes through all phases, and leaves nothing behind however it ends.
     pub async fn execute(mut self) -> Ending {
         self.announce();
-        let outcome = self.experiment().await;
+        let outcome = match self.experiment().await {
+            Err(halt) => Err(self.explained(halt).await),
+            complete => complete,
+        };
         let outcome = outcome.and(self.clean_up().await);
         let ending = outcome.map_or_else(Ending::from, |()| Ending::Complete);
         let wall_clock = crate::recorder::wall_clock();

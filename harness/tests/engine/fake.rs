@@ -18,11 +18,14 @@ use chaos_scenarios::action::{Action, Check, Replica};
 use chaos_scenarios::plan::{LoadPlan, Plan};
 use chaos_scenarios::target::{DatabaseAudit, Endpoint};
 use chaos_scenarios::workload::Request;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 
 const DUE_PER_WINDOW: u32 = 10;
 const LATENCY_MICROS: u64 = 10_000;
+/// A runtime that is away is waited for this long.
+const AWAY_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the fakes share, and what a test looks at.
 #[derive(Default)]
@@ -41,11 +44,22 @@ pub(crate) struct World {
     /// What was audited, in its order.
     pub(crate) audits: Mutex<Vec<String>>,
     pub(crate) silent_database: Mutex<bool>,
+    /// Why the runtime was lost, once it was.
+    pub(crate) lost: watch::Sender<Option<String>>,
+    /// Whether it answers nobody at present.
+    pub(crate) away: watch::Sender<bool>,
 }
 
 impl World {
     fn someone_is_down(&self) -> bool {
         !self.down.lock().unwrap().is_empty()
+    }
+
+    fn is_here(&self) -> Result<(), PortError> {
+        match *self.away.borrow() {
+            true => Err(PortError("nobody answers".to_owned())),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn tell(&self, replica: &Replica, action: &str) {
@@ -84,6 +98,7 @@ impl Runtime for FakeRuntime {
 
     async fn apply(&self, action: &Action) -> Result<(), PortError> {
         sleep(Duration::from_millis(130)).await;
+        self.0.is_here()?;
         if self.0.refused.lock().unwrap().as_ref() == Some(action) {
             return Err(PortError(format!("refused to {action}")));
         }
@@ -116,8 +131,21 @@ impl Runtime for FakeRuntime {
     }
 
     async fn dismantle(&self) -> Result<Vec<String>, PortError> {
+        self.0.is_here()?;
         *self.0.standing.lock().unwrap() = false;
         Ok(self.0.residue.lock().unwrap().clone())
+    }
+
+    async fn lost(&self) -> String {
+        let mut lost = self.0.lost.subscribe();
+        let told = lost.wait_for(Option::is_some).await.expect("the world goes on").clone();
+        told.unwrap_or_default()
+    }
+
+    async fn answers(&self) -> Result<(), PortError> {
+        let mut away = self.0.away.subscribe();
+        let back = timeout(AWAY_LIMIT, away.wait_for(|away| !*away)).await;
+        back.map(|_| ()).map_err(|_| PortError("nobody answers".to_owned()))
     }
 }
 

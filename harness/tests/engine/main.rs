@@ -10,6 +10,7 @@
 
 mod audit;
 mod fake;
+mod lost;
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -38,12 +38,18 @@ impl Kind for Cpu {
         format!("limit the CPU of {whom} to {} cores", Cores(self.millicores))
     }
 
-    /// Every replica is throttled; undone, it has the limit of its file again.
+    /// Every replica is throttled; undone, it has the limit of its file again. One that somebody else
+    /// killed or removed meanwhile is started.
     fn injection(&self, victims: &Victims<'_>) -> Result<Injection, String> {
         let limit = Some(self.millicores);
         let inject = |replica| Action::LimitCpu { replica, millicores: limit };
         let own = |replica: &_| victims.component(replica).cpus.map(from_cores);
         let heal = |replica| Action::LimitCpu { millicores: own(&replica), replica };
+        let mut heal = victims.act(heal);
+        heal.extend(victims.start());
+        let mut healed =
+            victims.look(|replica| [Check::CpuLimit { millicores: own(&replica), replica }]);
+        healed.extend(victims.work());
         Ok(Injection {
             inject: victims.act(inject),
             felt: victims.look(|replica| {
@@ -52,13 +58,8 @@ impl Kind for Cpu {
                     Check::Throttled { replica },
                 ]
             }),
-            heal: victims.act(heal),
-            healed: victims.look(|replica| {
-                [
-                    Check::CpuLimit { millicores: own(&replica), replica: replica.clone() },
-                    Check::Ready { replica },
-                ]
-            }),
+            heal,
+            healed,
         })
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn status(fields: &mut Fields<'_>) -> Option<u16> {
     })
 }
 
-/// Every replica is armed and meets trouble; undone, it is disarmed.
+/// Every replica is armed and meets trouble; undone, it is disarmed. One that somebody else killed
+/// or removed meanwhile is started, since nobody else could answer.
 pub(super) fn armed(
     victims: &Victims<'_>,
     place: &str,
@@ -79,8 +80,10 @@ pub(super) fn armed(
         };
         injection.inject.push(act("POST", Some(Value::from(order.clone()).to_string())));
         injection.felt.push(counter(true));
+        injection.heal.push(Action::Start { replica: replica.clone() });
         injection.heal.push(act("DELETE", None));
         injection.healed.push(counter(false));
+        injection.healed.push(Check::Running { replica: replica.clone() });
         injection.healed.push(Check::Ready { replica: replica.clone() });
     }
     Ok(injection)
