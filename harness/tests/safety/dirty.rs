@@ -2,7 +2,7 @@
 //! uses is not taken from them.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use crate::tiny::{IMAGE, RUN, make_images, write};
 
 /// A fault acts within this time.
 const FELT: Duration = Duration::from_secs(120);
+/// Docker lets go of the ports of a dead container within this time.
+const RELEASED: Duration = Duration::from_secs(5);
 
 /// Asserts exit code 6, and that the report flags the run and says why.
 fn is_dirty(folder: &std::path::Path, told: &Told, why: &str) {
@@ -64,18 +66,30 @@ fn a_network_that_somebody_else_uses_stays_and_is_told() {
 fn an_undo_that_fails_is_told() {
     make_images();
     let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), &["{at: 0s, for: 3s, fault: {kill: {name: web-1}}}"]);
+    write(folder.path(), &["{at: 0s, for: 8s, fault: {kill: {name: web-1}}}"]);
     let mut running = Running::run(folder.path(), &RUN);
     running.until_told("fault-felt", 1, FELT);
     // While the victim is down, somebody takes one of its ports.
     let created = running.until_told("\"container-created\"", 1, FELT);
     let port = port_of(&created, "web", 1);
-    let taken = TcpListener::bind(("127.0.0.1", port)).expect("a dead container has no port");
+    let taken = take(port);
     running.until_told("heal-failed", 1, FELT);
     drop(taken);
     let told = running.end();
     is_dirty(folder.path(), &told, "heal-failed");
     nothing_is_left();
+}
+
+/// Takes a port as soon as Docker lets go of it, a moment after the death of its container.
+fn take(port: u16) -> TcpListener {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(taken) => return taken,
+            Err(error) => assert!(begun.elapsed() < RELEASED, "{port} is not free: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The port on loopback that a replica has for its 8080.
