@@ -9,9 +9,13 @@ use crate::tiny::{RUN, compose, make_images, server, service, write_target};
 
 /// All faults are felt within this time.
 const FELT: Duration = Duration::from_secs(120);
-/// A child that takes 40 MiB twice a second: too much for the limit of the fault.
-const HUNGRY: &str = "while (1) { if (!fork) { my $x = 'x' x (40 << 20); exit } wait; \
-    select undef, undef, undef, 0.5 }";
+/// A child that takes 40 MiB twice a second, once the limit of its container is lower: kernels refuse
+/// a limit below what is in use.
+const HUNGRY: &str = r#"my $root = "/sys/fs/cgroup"; my $size = 40 << 20; while (1) { my $limit = 0;
+for my $name ("memory.max", "memory/memory.limit_in_bytes") {
+open my $file, "<", "$root/$name" or next; $limit = <$file> }
+if ($limit > 0 && $limit < 30e6) { if (!fork) { my $x = "x" x $size; exit } wait }
+select undef, undef, undef, 0.5 }"#;
 const GREEDY: &str = "while (1) { }";
 const IDLE: &str = "sleep 86400";
 
@@ -62,7 +66,7 @@ impl Case {
     }
 
     fn step(&self) -> String {
-        format!("{{at: 0s, for: 15s, fault: {{{}}}}}", self.fault)
+        format!("{{at: 0s, for: 20s, fault: {{{}}}}}", self.fault)
     }
 }
 
@@ -81,12 +85,16 @@ fn meddle(words: &[&str], tells: impl Fn(&Case) -> Option<&'static str>) {
 
     let mut running = Running::run(folder.path(), &RUN);
     running.until_told("fault-felt", CASES.len(), FELT);
-    for case in &CASES {
-        let filter = format!("label=chaos.component={}", case.victim);
-        let container = docker(&["ps", "--all", "--quiet", "--filter", &filter]);
-        // What does not run cannot be killed, which is fine.
-        docker(&[words, &[container.as_str()]].concat());
-    }
+    std::thread::scope(|all| {
+        for case in &CASES {
+            all.spawn(|| {
+                let filter = format!("label=chaos.component={}", case.victim);
+                let container = docker(&["ps", "--all", "--quiet", "--filter", &filter]);
+                // What does not run cannot be killed, which is fine.
+                docker(&[words, &[container.as_str()]].concat());
+            });
+        }
+    });
     let journal = running.until_told("fault-healed", CASES.len(), FELT);
     assert_eq!(journal.len(), CASES.len());
     let journal = running.journal();
