@@ -23,8 +23,10 @@ pub use decode::decode;
 pub const DEFAULT_MODE: &str = "hardened";
 /// The name that stands for every target without a block of its own.
 pub const DEFAULT_BLOCK: &str = "default";
-/// No fault lasts longer, and no timeline ends later.
-pub const TIMELINE_LIMIT: Span = Span::seconds(600);
+/// No fault lasts longer.
+pub const FAULT_LIMIT: Span = Span::seconds(600);
+/// No timeline ends later: long enough for an hour of faults that come and go.
+pub const TIMELINE_LIMIT: Span = Span::seconds(7200);
 
 /// How long a fault lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -147,7 +147,7 @@ fn a_role_that_is_not_there_is_an_error_or_not_applicable() {
 #[test]
 fn what_cannot_be_is_found_before_it_starts() {
     assert_snapshot!(
-        refused("method:\n  - {at: 9m, for: 2m, fault: {kill: {role: app}}}\n"), @"test.yaml:4:19: this fault ends at 11m; a timeline ends within 10m"
+        refused("method:\n  - {at: 119m, for: 2m, fault: {kill: {role: app}}}\n"), @"test.yaml:4:21: this fault ends at 2h1m; a timeline ends within 2h"
     );
     assert_snapshot!(
         refused(concat!(

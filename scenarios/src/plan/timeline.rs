@@ -11,6 +11,9 @@ use crate::selector::{By, Selector};
 use crate::target::Target;
 use crate::text::Diagnostics;
 
+/// Faults of one plan; each may contradict each other one, which is looked for.
+const MOST_FAULTS: usize = 1000;
+
 /// The faults of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
@@ -48,6 +51,11 @@ pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) 
             Ok(made) => {
                 check_end(request, index, &made, diagnostics);
                 drafts.extend(made);
+                if drafts.len() > MOST_FAULTS {
+                    let place = request.source.positions.place(&format!("method[{index}]"));
+                    diagnostics.add(place, format!("a run has at most {MOST_FAULTS} faults"));
+                    return timeline;
+                }
             }
             Err(unfit) if step.on_missing == OnMissing::NotApplicable => {
                 timeline.not_applicable.get_or_insert(unfit.reason);

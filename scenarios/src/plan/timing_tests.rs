@@ -138,11 +138,18 @@ fn a_contradiction_with_what_has_no_length_is_found() {
 }
 
 #[test]
+fn more_faults_than_a_run_may_have_are_refused() {
+    let step = "  - {fault: {kill: {role: app}}, pulse: {off: 1s, on: 1s, times: 100}}\n";
+    let told = refused(&format!("method:\n{}", step.repeat(11)));
+    assert_snapshot!(told, @"test.yaml:14:5: a run has at most 1000 faults");
+}
+
+#[test]
 fn pulses_that_go_on_for_too_long_are_refused() {
     assert_snapshot!(refused(concat!(
         "method:\n",
-        "  - {fault: {kill: {role: app}}, pulse: {off: 5s, on: 2s, times: 100}}\n",
-    )), @"test.yaml:4:41: this fault ends at 11m38s; a timeline ends within 10m");
+        "  - {fault: {kill: {role: app}}, pulse: {off: 1m, on: 20s, times: 100}}\n",
+    )), @"test.yaml:4:41: this fault ends at 2h13m; a timeline ends within 2h");
 }
 
 #[test]

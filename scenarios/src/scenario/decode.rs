@@ -1,10 +1,10 @@
 //! Reads a scenario file, with every mistake in it at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    DEFAULT_MODE, ForEach, Hypothesis, Load, RateChange, Scenario, ScenarioFile, TIMELINE_LIMIT,
-    method,
+    DEFAULT_MODE, FAULT_LIMIT, ForEach, Hypothesis, Load, RateChange, Scenario, ScenarioFile,
+    TIMELINE_LIMIT, method,
 };
 use crate::claim;
 use crate::expectation::Expectation;
@@ -135,17 +135,22 @@ pub(super) fn span(item: &Item<'_>) -> Option<Span> {
     item.wrong(format!("{span} is too long: a timeline ends within {TIMELINE_LIMIT}"), None)
 }
 
+/// The length of a fault.
 pub(super) fn positive_span(item: &Item<'_>) -> Option<Span> {
     let span = span(item)?;
+    if span > FAULT_LIMIT {
+        return item
+            .wrong(format!("{span} is too long: a fault lasts at most {FAULT_LIMIT}"), None);
+    }
     if span > Span::ZERO { Some(span) } else { item.wrong("a fault lasts longer than 0s", None) }
 }
 
 fn expect(item: &Item<'_>) -> Option<BTreeMap<String, Vec<Expectation>>> {
-    let names: Vec<&str> = item.entries()?.iter().map(|(key, _)| key.text).collect();
+    let names: HashSet<&str> = item.entries()?.iter().map(|(key, _)| key.text).collect();
     item.map(|key, item| {
         let expected = item.list(block_line);
         if let Some(target) = key.text.strip_suffix("@hardened")
-            && names.contains(&target)
+            && names.contains(target)
         {
             let message = format!("`{target}` already stands for the mode {DEFAULT_MODE}");
             return key.wrong(message, Some("keep one of the two".to_owned()));

@@ -13,6 +13,8 @@ use crate::text::{Fields, Item};
 
 const ON_MISSING: [(&str, OnMissing); 2] =
     [("error", OnMissing::Error), ("not-applicable", OnMissing::NotApplicable)];
+/// Steps of one method.
+const MOST_STEPS: usize = 1000;
 /// A fault comes and goes at most this often.
 const MOST_PULSES: u32 = 100;
 
@@ -21,6 +23,9 @@ pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<St
     let mut ids = Vec::new();
     let mut speaks_of_each = false;
     let steps = fields.list("method", |item| {
+        if ids.len() == MOST_STEPS {
+            return item.wrong(format!("a method has at most {MOST_STEPS} steps"), None);
+        }
         let step = step(item, &mut ids)?;
         let selectors = step.analogue.values().chain(step.fault.selector());
         let each = selectors.into_iter().any(|selector| selector.by == By::Each);

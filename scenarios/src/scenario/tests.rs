@@ -90,10 +90,12 @@ fn keys_are_checked_everywhere() {
     assert_snapshot!(
         mistakes_below_title("method:\n  - {for: {quick: 11m, slow: 3s}, fault: {kill: {role: app}}}\n"),
         @r"
-    4:19: 11m is too long: a timeline ends within 10m
+    4:19: 11m is too long: a fault lasts at most 10m
     4:24: no profile is called `slow` (known here are `quick`, `standard`, `thorough`)
     "
     );
+    let steps = "  - fault: {kill: {role: app}}\n".repeat(1001);
+    assert_snapshot!(mistakes_below_title(&format!("method:\n{steps}")), @"1004:5: a method has at most 1000 steps");
     assert_snapshot!(mistakes_below_title("method:\n  - fault: {kill: {role: app}, pause: {}}\n"), @"4:12: expected one fault here, found 2");
 }
 
