@@ -26,63 +26,54 @@ pub fn decode<T>(
         return Err(diagnostics);
     };
     let notes = RefCell::new(diagnostics);
-    let value = read(&Item { node: &root, place: root.place, path: String::new(), notes: &notes });
+    let value = read(&Item { node: &root, place: root.place, notes: &notes });
     let mut diagnostics = notes.into_inner();
     if value.is_none() && diagnostics.list.is_empty() {
         diagnostics.add(root.place, "the file could not be understood");
     }
     diagnostics.into_result(())?;
     let value = value.expect("a reader without a value has noted why");
-    Ok((value, Positions::of(&root)))
+    Ok((value, Positions { root: Some(root) }))
 }
 
-/// Where everything in a file stands, by paths such as `method[0].fault.kill.role`.
+/// Where everything in a file stands, by paths such as `method[0].fault.kill.role`. The tree itself
+/// is kept: a list of all paths would be as long as the file times its depth.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Positions {
-    values: BTreeMap<String, Place>,
+    root: Option<Node>,
 }
 
 impl Positions {
-    fn of(root: &Node) -> Self {
-        let mut positions = Self::default();
-        positions.walk(root, String::new());
-        positions
-    }
-
-    fn walk(&mut self, node: &Node, path: String) {
-        match &node.value {
-            Value::Scalar { .. } => {}
-            Value::Sequence(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.walk(item, format!("{path}[{index}]"));
-                }
-            }
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    self.walk(&entry.value, joined(&path, &entry.key));
-                }
-            }
-        }
-        self.values.insert(path, node.place);
-    }
-
     /// The place of a path, or of the nearest thing around it that is written.
     pub fn place(&self, path: &str) -> Place {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.values.get(path) {
-                return *place;
-            }
-            match path.rfind(['.', '[']) {
-                Some(cut) => path = &path[..cut],
-                None => return self.values.get("").copied().unwrap_or_default(),
-            }
+        let Some(mut node) = self.root.as_ref() else { return Place::default() };
+        let mut rest = path;
+        while let Some((inner, after)) = step(node, rest) {
+            (node, rest) = (inner, after);
         }
+        node.place
     }
 }
 
-fn joined(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+/// The value that the first step of a path leads to, and what is left of the path.
+fn step<'n, 'p>(node: &'n Node, path: &'p str) -> Option<(&'n Node, &'p str)> {
+    match &node.value {
+        Value::Scalar { .. } => None,
+        Value::Sequence(items) => {
+            let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+            Some((items.get(index.parse::<usize>().ok()?)?, rest))
+        }
+        Value::Mapping(entries) => {
+            let path = path.strip_prefix('.').unwrap_or(path);
+            // Keys may hold dots: the longest that fits is meant.
+            let fits = entries.iter().filter_map(|entry| {
+                let rest = path.strip_prefix(entry.key.as_str())?;
+                let ends = rest.is_empty() || rest.starts_with(['.', '[']);
+                ends.then_some((&entry.value, rest))
+            });
+            fits.min_by_key(|(_, rest)| rest.len())
+        }
+    }
 }
 
 /// A value of the file, while it is read.
@@ -90,7 +81,6 @@ fn joined(path: &str, key: &str) -> String {
 pub struct Item<'a> {
     node: &'a Node,
     place: Place,
-    path: String,
     notes: &'a RefCell<Diagnostics>,
 }
 
@@ -98,11 +88,6 @@ impl<'a> Item<'a> {
     /// The value itself.
     pub fn node(&self) -> &'a Node {
         self.node
-    }
-
-    /// Its path, such as `method[0].fault`.
-    pub fn path(&self) -> &str {
-        &self.path
     }
 
     /// Where it stands; for nothing written, its key.
@@ -152,10 +137,10 @@ impl<'a> Item<'a> {
         self.wrong(format!("expected {expected}, found {}", described(self.node)), None)
     }
 
-    fn child(&self, node: &'a Node, key_place: Place, path: String) -> Self {
+    fn child(&self, node: &'a Node, key_place: Place) -> Self {
         let empty = node.place.start == node.place.end;
         let place = if empty { key_place } else { node.place };
-        Self { node, place, path, notes: self.notes }
+        Self { node, place, notes: self.notes }
     }
 
     /// A text, as written.
@@ -199,8 +184,7 @@ impl<'a> Item<'a> {
     /// The items of a sequence.
     pub fn items(&self) -> Option<Vec<Self>> {
         let Value::Sequence(nodes) = &self.node.value else { return self.not("a list") };
-        let item = |(index, node)| self.child(node, self.place, format!("{}[{index}]", self.path));
-        Some(nodes.iter().enumerate().map(item).collect())
+        Some(nodes.iter().map(|node| self.child(node, self.place)).collect())
     }
 
     /// A sequence whose items are all read alike. All of them are looked at, even after a mistake.
@@ -232,7 +216,8 @@ impl<'a> Item<'a> {
     pub fn fields(&self) -> Option<Fields<'a>> {
         match &self.node.value {
             Value::Mapping(entries) => {
-                Some(Fields { item: self.clone(), entries, known: Vec::new() })
+                let known = Vec::new();
+                Some(Fields { item: self.clone(), entries, known, extensions: false })
             }
             _ => self.not("a mapping"),
         }
@@ -252,7 +237,7 @@ impl<'a> Item<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Self {
-        self.child(&entry.value, entry.key_place, joined(&self.path, &entry.key))
+        self.child(&entry.value, entry.key_place)
     }
 }
 
@@ -313,13 +298,13 @@ pub struct Fields<'a> {
     item: Item<'a>,
     entries: &'a [Entry],
     known: Vec<&'a str>,
+    extensions: bool,
 }
 
 impl<'a> Fields<'a> {
     /// Leaves keys that begin with `x-` alone, as Compose files allow them anywhere.
     pub fn allow_extensions(&mut self) {
-        let keys = self.entries.iter().map(|entry| entry.key.as_str());
-        self.known.extend(keys.filter(|key| key.starts_with("x-")));
+        self.extensions = true;
     }
 
     /// The value of a key that may be left out.
@@ -359,7 +344,9 @@ impl<'a> Fields<'a> {
 
     /// The same, with words of its own for some keys: why the key is not supported.
     pub fn finish_with(self, refused: impl Fn(&str) -> Option<String>) {
-        for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
+        let left_alone = |key: &str| self.extensions && key.starts_with("x-");
+        let unknown = |key: &str| !self.known.contains(&key) && !left_alone(key);
+        for entry in self.entries.iter().filter(|entry| unknown(&entry.key)) {
             let key = self.item.key(entry);
             if let Some(message) = refused(key.text) {
                 key.note(message, None);

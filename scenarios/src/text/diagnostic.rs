@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Mistakes of one file that are told: nobody reads more, and each is looked up in the text.
+pub const MISTAKES_LIMIT: usize = 200;
+
 /// A stretch of a file in bytes, from `start` up to `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Place {
@@ -80,8 +83,12 @@ impl Diagnostics {
     }
 
     /// Notes a mistake at a place. A place of several lines is cut at the end of its first, and one
-    /// outside of the text is moved to its end. Returns the note, for a label or a help.
+    /// outside of the text is moved to its end. Returns the note, for a label or a help. Those
+    /// beyond [`MISTAKES_LIMIT`] overwrite each other, and in the end only their being is told.
     pub fn add(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        if self.list.len() > MISTAKES_LIMIT {
+            return self.list.last_mut().expect("it is longer than its limit");
+        }
         let span = on_one_line(&self.text, place);
         let before = &self.text[..span.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -101,6 +108,10 @@ impl Diagnostics {
     pub fn into_result<T>(mut self, value: T) -> Result<T, Self> {
         if self.list.is_empty() {
             return Ok(value);
+        }
+        if let Some(beyond) = self.list.get_mut(MISTAKES_LIMIT) {
+            beyond.message = format!("there are more mistakes; these are {MISTAKES_LIMIT} of them");
+            (beyond.label, beyond.help) = (None, None);
         }
         self.list.sort_by_key(|diagnostic| diagnostic.span.start);
         Err(self)

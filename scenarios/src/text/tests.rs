@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
+use super::diagnostic::MISTAKES_LIMIT;
 use super::tree::{Node, Value};
 use super::{Diagnostics, decode, tree};
 
@@ -89,6 +90,38 @@ fn aliases_cannot_blow_up_a_file() {
     assert!(parsed(&text).contains("more than 100000 values"), "{}", parsed(&text));
 }
 
+/// Each of these once took minutes, or more memory than any machine has.
+#[test]
+fn no_file_needs_more_than_its_length_deserves() {
+    let many = |item: &str| item.repeat(60_000);
+    let keys = (0..49_000).map(|n| format!("k{n}: 1\n")).collect::<Vec<_>>().concat();
+    assert!(parsed(&keys).starts_with("{k0: 1"));
+    let extensions = keys.replace('k', "x-");
+    let read = decode("x.yaml", &extensions, |root| {
+        let mut fields = root.fields()?;
+        fields.allow_extensions();
+        fields.finish();
+        Some(())
+    });
+    assert_eq!(read.map(|_| ()), Ok(()));
+    let long_key = format!("? {}\n: [{}1]\n", "k".repeat(500_000), many("1, "));
+    let read = decode("x.yaml", &long_key, |root| {
+        let (_, list) = root.tagged("key")?;
+        list.list(|item| item.parse::<u8>("a number"))
+    });
+    assert_eq!(read.expect("valid").0.len(), 60_001);
+    let anchors = (0..60).map(|level| format!("&a{level} [")).collect::<Vec<_>>().concat();
+    let anchors = format!("{anchors}{}1{}\n", many("1, "), "]".repeat(60));
+    assert!(parsed(&anchors).contains("more than 100000 values"));
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_told() {
+    let told = greeting(&format!("name: a\nkinds: [{}]\n", "cool, ".repeat(60_000)));
+    assert_eq!(told.lines().count(), MISTAKES_LIMIT + 1);
+    assert!(told.ends_with("there are more mistakes; these are 200 of them"), "{told}");
+}
+
 #[test]
 fn a_file_is_decoded() {
     assert_snapshot!(greeting("name: world\nkinds: [warm, cold]\n"), @r#"("world", None, [1, 2])"#);
@@ -120,6 +153,10 @@ fn positions_lead_to_the_nearest_thing_written() {
         &text[place.start..place.end]
     };
     assert_eq!(at("method[0].fault.kill.role"), "broker");
+    let dotted = "a.b: 1\na: {b: 2}\n";
+    let ((), positions) = decode("x.yaml", dotted, |_| Some(())).expect("valid");
+    assert_eq!(positions.place("a.b").start, 5, "the longest key that fits");
+    assert_eq!(positions.place("a.c").start, 10);
     assert_eq!(at("method[0].fault.kill"), "{role: broker}");
     assert_eq!(at("method[0].fault.kill.signal"), "{role: broker}");
     assert_eq!(at("method[0].for"), "fault: {kill: {role: broker}}");

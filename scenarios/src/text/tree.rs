@@ -2,7 +2,7 @@
 //! than through serde, which stops at the first duplicate key and turns scalars into numbers.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle};
 
@@ -113,7 +113,7 @@ struct Open {
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, key: Option<Node>, merged: Vec<Node> },
+    Mapping { entries: Vec<Entry>, keys: HashSet<String>, key: Option<Node>, merged: Vec<Node> },
 }
 
 struct Builder<'d> {
@@ -154,8 +154,9 @@ impl<'d> Builder<'d> {
                 Some(())
             }
             Event::MappingStart(style, anchor, _) => {
-                let (entries, merged) = (Vec::new(), Vec::new());
-                self.begin(style, anchor, place, Content::Mapping { entries, key: None, merged });
+                let (entries, keys, merged) = (Vec::new(), HashSet::new(), Vec::new());
+                let content = Content::Mapping { entries, keys, key: None, merged };
+                self.begin(style, anchor, place, content);
                 Some(())
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(place),
@@ -207,7 +208,9 @@ impl<'d> Builder<'d> {
             self.open.pop().expect("the parser closes only what it opened");
         let value = match content {
             Content::Sequence(items) => Value::Sequence(items),
-            Content::Mapping { entries, merged, .. } => Value::Mapping(self.merge(entries, merged)),
+            Content::Mapping { entries, keys, merged, .. } => {
+                Value::Mapping(self.merge(entries, keys, merged))
+            }
         };
         let mut node = Node { place, value };
         let last = node.children().last().map(|child| child.place);
@@ -217,7 +220,9 @@ impl<'d> Builder<'d> {
 
     /// Puts a finished node where it belongs.
     fn place_node(&mut self, node: Node, anchor: usize, size: usize) -> Option<()> {
-        self.nodes += size;
+        // What an anchor names is kept a second time.
+        let kept = if anchor == 0 { 0 } else { node.size() };
+        self.nodes += size + kept;
         if self.nodes > NODE_LIMIT {
             self.diagnostics.add(node.place, format!("the file has more than {NODE_LIMIT} values"));
             return None;
@@ -228,23 +233,28 @@ impl<'d> Builder<'d> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::Sequence(items)) => items.push(node),
-            Some(Content::Mapping { entries, key, merged }) => match key.take() {
+            Some(Content::Mapping { entries, keys, key, merged }) => match key.take() {
                 None => *key = Some(node),
-                Some(key) => insert(self.diagnostics, entries, merged, key, node),
+                Some(key) => insert(self.diagnostics, (entries, keys), merged, key, node),
             },
         }
         Some(())
     }
 
     /// Adds the entries of merged mappings, which never replace a key that is written out.
-    fn merge(&mut self, mut entries: Vec<Entry>, merged: Vec<Node>) -> Vec<Entry> {
+    fn merge(
+        &mut self,
+        mut entries: Vec<Entry>,
+        mut keys: HashSet<String>,
+        merged: Vec<Node>,
+    ) -> Vec<Entry> {
         for node in merged {
             let Value::Mapping(more) = node.value else {
                 self.diagnostics.add(node.place, "only a mapping can be merged with `<<`");
                 continue;
             };
             for entry in more {
-                if !entries.iter().any(|known| known.key == entry.key) {
+                if keys.insert(entry.key.clone()) {
                     entries.push(entry);
                 }
             }
@@ -255,7 +265,7 @@ impl<'d> Builder<'d> {
 
 fn insert(
     diagnostics: &mut Diagnostics,
-    entries: &mut Vec<Entry>,
+    (entries, keys): (&mut Vec<Entry>, &mut HashSet<String>),
     merged: &mut Vec<Node>,
     key: Node,
     value: Node,
@@ -271,7 +281,7 @@ fn insert(
         }
         return;
     }
-    if entries.iter().any(|entry| entry.key == text) {
+    if !keys.insert(text.clone()) {
         let note = diagnostics.add(key.place, format!("`{text}` is written twice"));
         note.help = Some("keep one of the two".to_owned());
         return;
