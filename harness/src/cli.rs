@@ -1,6 +1,7 @@
 //! The command line, as clap sees it: names, options and their help. What a command does stands in
 //! `command/`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chaos_scenarios::quantity::{Rate, Span};
@@ -203,7 +204,10 @@ pub struct RunArguments {
     /// Exit with 0 even if expectations did not hold (masks 1, 4 and 5)
     #[arg(long)]
     pub exit_zero: bool,
-    /// Accept a Docker daemon on another host
+    /// Tell Prometheus what goes on, under `/metrics` at an address such as `127.0.0.1:9464`
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+    /// Accept a Docker daemon on another host, and let other hosts ask for metrics
     #[arg(long)]
     pub allow_remote: bool,
 }

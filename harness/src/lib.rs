@@ -21,5 +21,6 @@ pub mod port;
 pub mod recorder;
 pub mod run;
 pub mod sample;
+pub mod serve;
 pub mod stop;
 pub mod terminal;

@@ -41,6 +41,13 @@ impl Sink for Vec<u8> {
     }
 }
 
+/// Told of every event once it is written and folded. It is called with the recorder's lock held:
+/// it must be quick, and must not ask the recorder for anything.
+pub trait Observer: Send {
+    /// An event, and what is known with it.
+    fn observe(&mut self, entry: &Entry, record: &RunRecord);
+}
+
 /// A handle to the recorder of one run; clones share it.
 #[derive(Clone)]
 pub struct Recorder {
@@ -55,18 +62,27 @@ struct State {
     next: u64,
     record: RunRecord,
     failure: Option<JournalError>,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Recorder {
     /// A recorder whose moment 0 is now.
     pub fn new(sink: Box<dyn Sink>) -> Self {
-        let state = State { sink, next: 0, record: RunRecord::default(), failure: None };
+        let record = RunRecord::default();
+        let state = State { sink, next: 0, record, failure: None, observer: None };
         Self {
             epoch: Instant::now(),
             wall_clock: wall_clock(),
             state: Arc::new(Mutex::new(state)),
             lines: watch::Sender::new(0),
         }
+    }
+
+    /// The same, and `observer` is told of every event from here on.
+    #[must_use]
+    pub fn observed_by(self, observer: Box<dyn Observer>) -> Self {
+        self.lock().observer = Some(observer);
+        self
     }
 
     /// Moment 0 on the monotonic clock.
@@ -156,6 +172,9 @@ impl State {
             self.failure.get_or_insert(JournalError(error.to_string()));
         }
         self.record.apply(&entry);
+        if let Some(observer) = &mut self.observer {
+            observer.observe(&entry, &self.record);
+        }
         self.next += 1;
         self.next
     }

@@ -1,12 +1,14 @@
 //! `chaos run`: the main job, from what was typed to a report and an exit code.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chaos_reports::judge::exit_code;
 use chaos_reports::judge::report::{ExperimentHeader, ExperimentReport};
 use chaos_reports::render;
 use chaos_scenarios::plan::Plan;
 use chrono::{DateTime, Utc};
+use tokio_util::sync::DropGuard;
 
 use super::selection::{self, Chosen};
 use super::{block_on, plan};
@@ -14,6 +16,8 @@ use crate::cli::{Output, RunArguments, Show};
 use crate::exit::{self, Failure};
 use crate::experiment::{Bench, Experiment, FolderError, conduct, formats, judge, write_reports};
 use crate::recorder::wall_clock;
+use crate::serve::Door;
+use crate::serve::metrics::{self, Metrics};
 use crate::terminal::progress::Style;
 use crate::terminal::{self, table};
 
@@ -24,9 +28,13 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
     }
     let formats = formats(&arguments.format).map_err(Failure::Usage)?;
     let intent = intent(arguments)?;
+    let door = arguments.metrics.map(|address| Door::open(address, arguments.allow_remote));
+    let door = door.transpose()?;
     block_on(async {
         let style = Style::detect(show.quiet);
-        let mut bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
+        let (metrics, _serving) = door.map(serve).transpose()?.unzip();
+        let bench = Bench::prepare(arguments.allow_remote, style, arguments.keep).await?;
+        let mut bench = bench.with_metrics(metrics);
         bench.is_alone()?;
         bench.make_images(intent.plans()).await?;
         let experiment = intent.into_experiment(&bench)?;
@@ -37,6 +45,15 @@ pub fn execute(arguments: &RunArguments, show: Show) -> Result<u8, Failure> {
         let judged = exit_code(&report, arguments.exit_zero, arguments.require_all);
         Ok(exit::unless_interrupted(judged, bench.stop().signal().as_deref()))
     })
+}
+
+/// Tells what goes on until what is returned is dropped.
+fn serve(door: Door) -> Result<(Arc<Metrics>, DropGuard), Failure> {
+    let address = door.address();
+    let metrics = Arc::new(Metrics::new());
+    let serving = door.serve(metrics.clone()).map_err(Failure::environment)?;
+    terminal::tell(&format!("metrics: http://{address}{}", metrics::PATH));
+    Ok((metrics, serving))
 }
 
 /// What is going to be run.

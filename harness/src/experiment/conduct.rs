@@ -11,7 +11,7 @@ use chaos_reports::record::event::{Ending, Host};
 use chaos_scenarios::plan::Plan;
 use uuid::Uuid;
 
-use super::judge::JOURNAL;
+use super::judge::{JOURNAL, judge_plan};
 use super::resume::{is_to_be_made, set_aside};
 use super::{Experiment, FolderError, is_run, run_id};
 use crate::audit::HttpAuditor;
@@ -24,6 +24,7 @@ use crate::lock::Lock;
 use crate::port::{Identity, Ports};
 use crate::recorder::{Recorder, wall_clock};
 use crate::run::{Run, Setting};
+use crate::serve::metrics::Metrics;
 use crate::stop::{self, Stop};
 use crate::terminal::progress::{self, Style};
 use crate::terminal::{self, images};
@@ -40,6 +41,7 @@ pub struct Bench {
     images: BTreeMap<String, String>,
     style: Style,
     keep: bool,
+    metrics: Option<Arc<Metrics>>,
     stop: Stop,
     /// Other runs that stand on the daemon, and why they were left alone.
     neighbours: BTreeMap<String, Spared>,
@@ -58,7 +60,8 @@ impl Bench {
         let neighbours = clean_leftovers(&daemon).await?;
         let experiment = Uuid::now_v7().simple().to_string()[20..].to_owned();
         let images = BTreeMap::new();
-        Ok(Self { experiment, daemon, images, style, keep, stop, neighbours, _lock: lock })
+        let metrics = None;
+        Ok(Self { experiment, daemon, images, style, keep, metrics, stop, neighbours, _lock: lock })
     }
 
     /// Whether nobody else is on the machine, who would disturb what is measured.
@@ -69,6 +72,12 @@ impl Bench {
                 "the run {run} stands on this Docker daemon and would disturb the measures: {why}"
             ))),
         }
+    }
+
+    /// The same, and what goes on is counted there.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Arc<Metrics>>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The machine.
@@ -118,11 +127,15 @@ impl Bench {
 pub async fn conduct(experiment: &Experiment, bench: &Bench) -> Result<(), Failure> {
     let plans = experiment.plans.iter();
     let runs: Vec<&Plan> = plans.filter(|plan| is_to_be_made(experiment, plan)).collect();
+    if let Some(metrics) = &bench.metrics {
+        metrics.plan(runs.len());
+    }
     for (index, plan) in runs.iter().enumerate() {
         let last = index + 1 == runs.len();
         let title = format!("[{}/{}] {}", index + 1, runs.len(), run_id(plan));
         let kept = bench.keep && last;
         conduct_one(experiment, bench, plan, index, title, kept).await?;
+        tell_verdict(experiment, bench, plan)?;
         // Without its daemon every further run would only wait for it in vain.
         if bench.stop.signal().is_some() || !bench.daemon.answers().await {
             break;
@@ -141,7 +154,10 @@ async fn conduct_one(
 ) -> Result<Ending, Failure> {
     let folder = experiment.run_folder(plan);
     set_aside(&folder).map_err(Failure::environment)?;
-    let recorder = open_journal(&folder).map_err(Failure::environment)?;
+    let mut recorder = open_journal(&folder).map_err(Failure::environment)?;
+    if let Some(metrics) = &bench.metrics {
+        recorder = recorder.observed_by(metrics.observe(plan));
+    }
     let setting = bench.setting(plan, index, folder, kept);
     let auditor = HttpAuditor::new().map_err(Failure::environment)?;
     let ports = Ports {
@@ -155,6 +171,14 @@ async fn conduct_one(
     // The teller sees the end in the journal; if it does not, the run is over all the same.
     let _ = watching.await;
     Ok(ending)
+}
+
+/// Judges a run at once only where somebody asks: otherwise all are judged together in the end.
+fn tell_verdict(experiment: &Experiment, bench: &Bench, plan: &Plan) -> Result<(), Failure> {
+    let Some(metrics) = &bench.metrics else { return Ok(()) };
+    let judged = tokio::task::block_in_place(|| judge_plan(experiment, plan));
+    metrics.judged(judged.map_err(Failure::environment)?.judgement.verdict);
+    Ok(())
 }
 
 fn open_journal(folder: &Path) -> Result<Recorder, FolderError> {

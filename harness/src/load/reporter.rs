@@ -58,6 +58,7 @@ impl Reporter {
             not_sent: counts.not_sent,
             lag: counts.lag,
             cpu: self.cpu.saturating_sub(before),
+            orders_in_flight: self.tally.orders_in_flight(),
         });
     }
 }

@@ -106,6 +106,18 @@ fn a_folder_that_is_in_use_is_not_touched() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
+/// Both are found before Docker is asked for anything, which would end with another message.
+#[test]
+fn an_address_for_metrics_is_ours_and_free_or_nothing_is_started() {
+    let told = chaos(&["run", "baseline", "--metrics", "0.0.0.0:9464"]);
+    refused(&told, 2, &["0.0.0.0:9464", "--allow-remote"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let told = chaos(&["run", "baseline", "--metrics", &address]);
+    refused(&told, 3, &[&address, "cannot be listened on", "free the port"]);
+    refused(&chaos(&["run", "baseline", "--metrics", "9464"]), 2, &["--metrics"]);
+}
+
 #[test]
 fn without_a_daemon_one_message_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");

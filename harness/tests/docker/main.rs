@@ -14,6 +14,7 @@ mod faults;
 mod fixture;
 mod images;
 mod lifecycle;
+mod metrics;
 mod packets;
 mod resources;
 mod topology;

@@ -105,7 +105,7 @@ fn load(run: &Fabricated) -> Vec<(u64, Event)> {
         let lag = vec![(if (second + 1) * S <= BASELINE { 90_000 } else { 200 }, due)];
         events.push((
             (second + 1) * S,
-            Event::Generator { due, sent: due, not_sent: 0, lag, cpu: 0 },
+            Event::Generator { due, sent: due, not_sent: 0, lag, cpu: 0, orders_in_flight: 0 },
         ));
     }
     for class in classes {

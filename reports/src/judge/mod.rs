@@ -49,6 +49,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict, from best to worst.
+    pub const ALL: [Self; 8] = [
+        Self::NotApplicable,
+        Self::Held,
+        Self::Inconclusive,
+        Self::Aborted,
+        Self::Deviated,
+        Self::NotSteady,
+        Self::Error,
+        Self::Interrupted,
+    ];
+
     /// The name in files and reports.
     pub const fn name(self) -> &'static str {
         match self {

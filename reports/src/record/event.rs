@@ -60,6 +60,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::Provision,
+        Self::Ready,
+        Self::WarmUp,
+        Self::Baseline,
+        Self::Test,
+        Self::Recovery,
+        Self::Keep,
+        Self::Drain,
+        Self::Audit,
+        Self::Dismantle,
+    ];
+
     /// The name in files and reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -211,6 +225,9 @@ pub enum Event {
         lag: Sparse,
         /// CPU time that the harness used, microseconds.
         cpu: u64,
+        /// Orders that are sent and not yet answered or given up.
+        #[serde(default)]
+        orders_in_flight: u64,
     },
     /// The load ended.
     LoadEnded {

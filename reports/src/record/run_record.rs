@@ -65,7 +65,8 @@ pub struct PendingSample {
 impl PendingSample {
     /// Work of every kind but dead letters, which wait for people.
     pub fn total(&self) -> u64 {
-        self.counts.iter().filter(|(kind, _)| kind.as_str() != "dead").map(|(_, count)| count).sum()
+        let waiting = self.counts.iter().filter(|(kind, _)| kind.as_str() != "dead");
+        waiting.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 }
 
@@ -216,7 +217,7 @@ impl RunRecord {
                 self.generator.panics = *panics;
             }
             Event::Window(window) => self.take_window(window),
-            Event::Generator { due, sent, not_sent, lag, cpu } => {
+            Event::Generator { due, sent, not_sent, lag, cpu, .. } => {
                 self.take_generator(entry.at, [*due, *sent, *not_sent, *cpu], lag);
             }
             Event::Ended { ending, .. } => {
