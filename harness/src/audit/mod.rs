@@ -156,9 +156,11 @@ impl Auditor for HttpAuditor {
         let (mut counts, mut silent) = (BTreeMap::<String, u64>::new(), Vec::new());
         for (endpoint, told) in endpoints.iter().zip(told) {
             match told {
-                Ok(of_endpoint) => of_endpoint
-                    .into_iter()
-                    .for_each(|(kind, count)| *counts.entry(kind).or_default() += count),
+                Ok(of_endpoint) => of_endpoint.into_iter().for_each(|(kind, count)| {
+                    let sum = counts.entry(kind).or_default();
+                    // Whatever a target tells, it is no reason to panic.
+                    *sum = sum.saturating_add(count);
+                }),
                 Err(_) => silent.push(endpoint.to_string()),
             }
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::Moment;
 use super::event::{Entry, Event, FORMAT, Format};
 use super::lines::{RawLine, split};
+use super::plausible;
 use super::run_record::RunRecord;
 
 /// Why a journal cannot be read.
@@ -112,6 +113,14 @@ impl Reader {
         if entry.seq > 0 && matches!(entry.event, Event::Started { .. }) {
             let reason = "the run starts a second time".to_owned();
             return Err(JournalReadError::Line { line: line.number, reason });
+        }
+        let damaged = |reason| JournalReadError::Line { line: line.number, reason };
+        plausible::check(entry).map_err(damaged)?;
+        if entry.at < self.record.last {
+            return Err(damaged(format!(
+                "it is of {}, the line before of {}",
+                entry.at, self.record.last
+            )));
         }
         self.record.apply(entry);
         Ok(())

@@ -9,6 +9,7 @@ pub mod final_state;
 pub mod journal;
 pub mod lines;
 pub mod order;
+pub mod plausible;
 pub mod run_record;
 pub mod window;
 
