@@ -3,11 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::docker::label::{self, Labels};
 use crate::docker::{Daemon, DockerError, Object, list_objects, remove_objects};
 use crate::owner::{Liveness, Owner};
 use crate::recorder::wall_clock;
+
+/// What the daemon was still busy with for a process that died appears within this time.
+pub const LATE: Duration = Duration::from_secs(1);
+/// How often is looked until none is found.
+const ROUNDS: u32 = 5;
 
 /// What is to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +76,24 @@ pub struct Cleaned {
     pub spared: BTreeMap<String, Spared>,
 }
 
-/// Removes the objects of runs, as far as `scope` goes.
+/// Removes the objects of runs, as far as `scope` goes, until a look finds none.
 pub async fn clean(daemon: &Daemon, scope: Scope<'_>) -> Result<Cleaned, DockerError> {
+    let mut all = Cleaned::default();
+    for _ in 0..ROUNDS {
+        let round = clean_once(daemon, scope).await?;
+        let found_none = round.removed.is_empty() && round.left.is_empty();
+        all.removed.extend(round.removed);
+        (all.left, all.spared) = (round.left, round.spared);
+        if found_none {
+            break;
+        }
+        sleep(LATE).await;
+    }
+    Ok(all)
+}
+
+/// Looks once.
+async fn clean_once(daemon: &Daemon, scope: Scope<'_>) -> Result<Cleaned, DockerError> {
     let run = match scope {
         Scope::Run(run) => Some(run),
         Scope::Dead | Scope::All => None,

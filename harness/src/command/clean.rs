@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::block_on;
-use crate::clean::{self, Scope};
+use crate::clean::{self, Cleaned, Scope};
 use crate::cli::{CleanArguments, Output, Show};
-use crate::docker::Object;
+use crate::docker::{Daemon, DockerError, Object};
 use crate::exit::Failure;
 use crate::lock::Lock;
 use crate::{docker, terminal};
@@ -16,7 +16,7 @@ pub fn execute(arguments: CleanArguments, show: Show) -> Result<u8, Failure> {
         let daemon = docker::connect(false).await.map_err(Failure::environment)?;
         let _lock = Lock::acquire(&daemon.facts.name()).map_err(Failure::environment)?;
         let scope = if arguments.all { Scope::All } else { Scope::Dead };
-        let cleaned = clean::clean(&daemon, scope).await.map_err(Failure::environment)?;
+        let cleaned = thoroughly(&daemon, scope).await.map_err(Failure::environment)?;
         match show.output {
             Output::Human => terminal::result(&sentence(&cleaned)),
             Output::Json => {
@@ -36,7 +36,17 @@ pub fn execute(arguments: CleanArguments, show: Show) -> Result<u8, Failure> {
     })
 }
 
-fn sentence(cleaned: &clean::Cleaned) -> String {
+/// What was killed a moment ago may not have come to its first object yet.
+async fn thoroughly(daemon: &Daemon, scope: Scope<'_>) -> Result<Cleaned, DockerError> {
+    let cleaned = clean::clean(daemon, scope).await?;
+    if !cleaned.removed.is_empty() {
+        return Ok(cleaned);
+    }
+    tokio::time::sleep(clean::LATE).await;
+    clean::clean(daemon, scope).await
+}
+
+fn sentence(cleaned: &Cleaned) -> String {
     let summary = match cleaned.removed.len() {
         0 => "nothing to remove".to_owned(),
         1 => "removed 1 object".to_owned(),
