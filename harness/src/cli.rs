@@ -101,7 +101,7 @@ pub enum Command {
 }
 
 /// What is done inside a container.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Task {
     /// Kill the main process
     Crash,
@@ -119,6 +119,32 @@ pub enum Task {
     Network,
     /// Remove what was left of that
     NetworkSweep,
+    /// Put messages that nobody can read into a queue of this broker, and tell what becomes of them
+    /// until the standard input ends
+    Poison {
+        /// The queue.
+        queue: String,
+        /// How many.
+        count: u32,
+        /// Milliseconds between two of them.
+        every: u64,
+        /// The queue that takes what is given up.
+        dead: Option<String>,
+    },
+    /// Take what is left of them out again
+    PoisonSweep {
+        /// The queue.
+        queue: String,
+        /// How many were sent.
+        sent: u32,
+        /// The queue that takes what is given up.
+        dead: Option<String>,
+    },
+    /// Tell how many messages wait in queues of this broker until the standard input ends
+    QueueDepths {
+        /// The queues.
+        queues: Vec<String>,
+    },
 }
 
 /// What is put to the test, and how.

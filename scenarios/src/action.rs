@@ -7,9 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantity::{Bytes, Span};
 
+mod aspect;
+mod broker;
 mod check;
 pub mod network;
+mod words;
 
+pub use aspect::Aspect;
+pub use broker::{Poison, QueueLimit};
 pub use check::Check;
 use network::Impairment;
 
@@ -135,6 +140,34 @@ pub enum Action {
         /// The other image; none for that of the target file.
         image: Option<String>,
     },
+    /// Puts messages that nobody can read into a queue of a broker, one after the other.
+    Poison {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        poison: Poison,
+    },
+    /// Ends that, and takes out what is left of them.
+    EndPoison {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        poison: Poison,
+    },
+    /// Lets queues of a broker hold fewer messages.
+    LimitQueues {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        limit: QueueLimit,
+    },
+    /// Lets them hold as many as without any fault.
+    UnlimitQueues {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        limit: QueueLimit,
+    },
     /// Asks something of a replica over one of its published ports.
     Http {
         /// Whom.
@@ -191,54 +224,6 @@ impl fmt::Display for Cores {
     }
 }
 
-/// What of a replica an action takes hold of. Two faults that hold the same of one replica at a
-/// time would undo each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aspect {
-    /// Whether its processes run.
-    Process,
-    /// Whether others reach it.
-    Network,
-    /// How much CPU it may use.
-    CpuLimit,
-    /// How much memory it may use.
-    MemoryLimit,
-    /// How much CPU is used up inside it.
-    CpuHog,
-    /// How much memory is used up inside it.
-    MemoryHog,
-    /// What becomes of its packets.
-    Traffic,
-    /// The trouble that the application makes for itself.
-    Switch,
-}
-
-impl Aspect {
-    /// Whether one fault on this and another on `other` would undo each other: both act on the
-    /// same, or one lives in the processes that the other one ends or freezes.
-    pub fn excludes(self, other: Self) -> bool {
-        let inside = |aspect| matches!(aspect, Self::CpuHog | Self::MemoryHog | Self::Switch);
-        self == other
-            || (self == Self::Process && inside(other))
-            || (other == Self::Process && inside(self))
-    }
-}
-
-impl fmt::Display for Aspect {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Process => "whether it runs",
-            Self::Network => "its networks",
-            Self::CpuLimit => "its CPU limit",
-            Self::MemoryLimit => "its memory limit",
-            Self::CpuHog => "the CPU used up inside it",
-            Self::MemoryHog => "the memory used up inside it",
-            Self::Traffic => "what becomes of its packets",
-            Self::Switch => "its chaos switch",
-        })
-    }
-}
-
 impl Action {
     /// The replica it acts on.
     pub fn replica(&self) -> &Replica {
@@ -258,93 +243,26 @@ impl Action {
             | Self::EndHog { replica, .. }
             | Self::Impair { replica, .. }
             | Self::EndImpair { replica }
+            | Self::Poison { replica, .. }
+            | Self::EndPoison { replica, .. }
+            | Self::LimitQueues { replica, .. }
+            | Self::UnlimitQueues { replica, .. }
             | Self::Remove { replica }
             | Self::Swap { replica, .. }
             | Self::Http { replica, .. } => replica,
         }
     }
 
-    /// What of the replica it takes hold of.
-    pub fn aspect(&self) -> Aspect {
-        match self {
-            Self::Kill { .. }
-            | Self::Start { .. }
-            | Self::Crash { .. }
-            | Self::Stop { .. }
-            | Self::Restart { .. }
-            | Self::Pause { .. }
-            | Self::Unpause { .. }
-            | Self::Remove { .. }
-            | Self::Swap { .. } => Aspect::Process,
-            Self::Http { .. } => Aspect::Switch,
-            Self::Impair { .. } | Self::EndImpair { .. } => Aspect::Traffic,
-            Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
-            Self::LimitCpu { .. } => Aspect::CpuLimit,
-            Self::LimitMemory { .. } => Aspect::MemoryLimit,
-            Self::Hog { hog, .. } | Self::EndHog { hog, .. } => match hog {
-                Hog::Cpu { .. } => Aspect::CpuHog,
-                Hog::Memory { .. } => Aspect::MemoryHog,
-            },
-        }
-    }
-
     /// Whether it is done by a program of ours inside the replica.
     pub fn acts_inside(&self) -> bool {
-        matches!(self, Self::Crash { .. } | Self::Hog { .. }) || self.impairs()
+        use Action::{Crash, Hog, LimitQueues, Poison};
+        matches!(self, Crash { .. } | Hog { .. } | Poison { .. } | LimitQueues { .. })
+            || self.impairs()
     }
 
     /// Whether it is done by a program of ours in the replica's network namespace.
     pub fn impairs(&self) -> bool {
         matches!(self, Self::Impair { .. })
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kill { replica, signal } => write!(formatter, "kill {replica} with SIG{signal}"),
-            Self::Start { replica } => write!(formatter, "start {replica}"),
-            Self::Crash { replica } => write!(formatter, "crash {replica} from inside"),
-            Self::Stop { replica, grace } => write!(formatter, "stop {replica} within {grace}"),
-            Self::Restart { replica, grace } => {
-                write!(formatter, "restart {replica}, stopping it within {grace}")
-            }
-            Self::Pause { replica } => write!(formatter, "pause {replica}"),
-            Self::Unpause { replica } => write!(formatter, "unpause {replica}"),
-            Self::Disconnect { replica } => write!(formatter, "take {replica} off its networks"),
-            Self::Connect { replica } => write!(formatter, "put {replica} on its networks"),
-            Self::LimitCpu { replica, millicores: Some(limit) } => {
-                write!(formatter, "limit {replica} to {} cores", Cores(*limit))
-            }
-            Self::LimitCpu { replica, millicores: None } => {
-                write!(formatter, "lift the CPU limit of {replica}")
-            }
-            Self::LimitMemory { replica, limit: Some(limit) } => {
-                write!(formatter, "limit {replica} to {limit} of memory")
-            }
-            Self::LimitMemory { replica, limit: None } => {
-                write!(formatter, "lift the memory limit of {replica}")
-            }
-            Self::Hog { replica, hog } => write!(formatter, "use up {hog} in {replica}"),
-            Self::EndHog { replica, hog } => write!(formatter, "end using up {hog} in {replica}"),
-            Self::Impair { replica, impairment } => {
-                write!(formatter, "make {impairment} at {replica}")
-            }
-            Self::EndImpair { replica } => {
-                write!(formatter, "leave the traffic of {replica} alone")
-            }
-            Self::Remove { replica } => write!(formatter, "remove {replica}"),
-            Self::Swap { replica, image: Some(image) } => {
-                write!(formatter, "put {image} in the place of {replica}")
-            }
-            Self::Swap { replica, image: None } => {
-                write!(formatter, "put {replica} in its place again")
-            }
-            Self::Http { replica, port, request: HttpRequest { method, path, body } } => {
-                let body = body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
-                write!(formatter, "{method} {path} of {replica}:{port}{body}")
-            }
-        }
     }
 }
 

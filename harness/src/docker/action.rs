@@ -18,7 +18,7 @@ use super::check::told_dead;
 use super::error::{DockerError, classify, status};
 use super::network::{networks_of, object_name};
 use super::site::Site;
-use super::{container, control, impair, inside, resource};
+use super::{broker, container, control, impair, inside, resource};
 use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
@@ -49,6 +49,10 @@ pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), Docke
         Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
         Action::Impair { replica, impairment } => impair::impair(site, replica, impairment).await,
         Action::EndImpair { replica } => impair::end(site, replica).await,
+        Action::Poison { replica, poison } => broker::poison(site, replica, poison).await,
+        Action::EndPoison { replica, poison } => broker::end_poison(site, replica, poison).await,
+        Action::LimitQueues { replica, limit } => broker::limit(site, replica, limit).await,
+        Action::UnlimitQueues { replica, .. } => broker::unlimit(site, replica).await,
         Action::Remove { replica } => remove(site, replica).await,
         Action::Swap { replica, image } => swap(site, replica, image.as_deref()).await,
         Action::Http { replica, port, request } => {

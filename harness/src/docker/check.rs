@@ -6,6 +6,7 @@ use chaos_reports::record::run_record::{ContainerEvent, RunRecord};
 use chaos_scenarios::action::{Check, Replica};
 
 use super::action::joined;
+use super::broker;
 use super::control;
 use super::error::DockerError;
 use super::impair;
@@ -46,6 +47,10 @@ pub(super) async fn look(
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
         Check::Impaired { replica, .. } => Ok(impair::felt(site, replica).await),
         Check::Unimpaired { replica } => Ok(impair::is_over(site, replica).await),
+        Check::Poisoned { .. }
+        | Check::Unpoisoned { .. }
+        | Check::QueueFull { .. }
+        | Check::QueuesUnlimited { .. } => broker::look(site, check).await,
         Check::Gone { replica } => gone(site, replica).await,
         Check::RunsImage { replica, image } => {
             let runs = site.runs_image(replica, image.as_deref()).await?;

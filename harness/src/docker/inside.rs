@@ -2,6 +2,8 @@
 //! comes from a volume of the run that is mounted read-only at `/chaos`, so it is there whatever
 //! the image, and `chaos clean` finds it by its label.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::container::LogOutput;
@@ -10,7 +12,9 @@ use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeC
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use chaos_scenarios::action::Replica;
 use chaos_scenarios::target::Component;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::Daemon;
 use super::container::RunContext;
@@ -28,6 +32,10 @@ const NAME: &str = "own-program";
 const FILLER_MEMORY: i64 = 6 << 20;
 /// Bound of a task that ends by itself.
 const TASK_LIMIT: Duration = Duration::from_secs(10);
+/// The last word of one that is told to end is waited for this long.
+const LAST_WORD: Duration = Duration::from_secs(2);
+/// A line is no longer than this, so that a broken one fills nothing.
+const LONGEST_LINE: usize = 64 << 10;
 /// Pause between two looks whether one has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -122,6 +130,17 @@ pub(super) async fn run(
     id: &str,
     task: CreateExecOptions<String>,
 ) -> Result<String, DockerError> {
+    run_within(TASK_LIMIT, daemon, replica, id, task).await
+}
+
+/// The same with another bound.
+pub(super) async fn run_within(
+    limit: Duration,
+    daemon: &Daemon,
+    replica: &Replica,
+    id: &str,
+    task: CreateExecOptions<String>,
+) -> Result<String, DockerError> {
     let what = || format!("acting inside {replica}");
     let failed = |error: bollard::errors::Error| classify(what(), &error);
     let done = async {
@@ -145,16 +164,17 @@ pub(super) async fn run(
             }),
         }
     };
-    let timed_out = |_| DockerError::Timeout { what: what(), seconds: TASK_LIMIT.as_secs() };
-    tokio::time::timeout(TASK_LIMIT, done).await.map_err(timed_out)?
+    let timed_out = |_| DockerError::Timeout { what: what(), seconds: limit.as_secs() };
+    tokio::time::timeout(limit, done).await.map_err(timed_out)?
 }
 
 /// A task that goes on until it is dropped: then its standard input ends.
 pub(super) struct Running {
     /// Docker's id of it.
     pub(super) exec: String,
-    /// Kept, because both ends are one connection.
-    streams: StartExecResults,
+    input: Pin<Box<dyn AsyncWrite + Send>>,
+    last: Arc<Mutex<String>>,
+    reader: AbortOnDropHandle<()>,
 }
 
 /// Starts a task that goes on; returns once it has said something, or why it does not.
@@ -168,13 +188,16 @@ pub(super) async fn start(
     let failed = |error: bollard::errors::Error| classify(what(), &error);
     let begun = async {
         let exec = daemon.client.create_exec(id, task).await.map_err(failed)?.id;
-        let mut streams = daemon.client.start_exec(&exec, None).await.map_err(failed)?;
-        let StartExecResults::Attached { output, .. } = &mut streams else {
+        let streams = daemon.client.start_exec(&exec, None).await.map_err(failed)?;
+        let StartExecResults::Attached { mut output, input } = streams else {
             return Err(DockerError::Request { what: what(), reason: "it ran alone".to_owned() });
         };
         let said = output.next().await.and_then(Result::ok).map(text).unwrap_or_default();
         if goes_on(daemon, &exec).await {
-            return Ok(Running { exec, streams });
+            let last = Arc::new(Mutex::new(String::new()));
+            let reading = read_lines(said, output, Arc::clone(&last));
+            let reader = AbortOnDropHandle::new(tokio::spawn(reading));
+            return Ok(Running { exec, input, last, reader });
         }
         let said = said.trim().to_owned();
         Err(DockerError::Inside { replica: replica.clone(), exit_code: -1, said })
@@ -183,15 +206,48 @@ pub(super) async fn start(
     tokio::time::timeout(TASK_LIMIT, begun).await.map_err(timed_out)?
 }
 
+/// Keeps the last line that a task said, until it says no more.
+async fn read_lines(
+    mut said: String,
+    mut output: impl Stream<Item = Result<LogOutput, bollard::errors::Error>> + Unpin,
+    last: Arc<Mutex<String>>,
+) {
+    loop {
+        if let Some((lines, rest)) = said.rsplit_once('\n') {
+            let line = lines.lines().next_back().unwrap_or_default().to_owned();
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = line;
+            said = rest.to_owned();
+        }
+        match output.next().await {
+            Some(Ok(part)) if said.len() < LONGEST_LINE => said.push_str(&text(part)),
+            _ => return,
+        }
+    }
+}
+
 impl Running {
-    /// Ends its input, and waits until it has ended.
-    pub(super) async fn end(self, daemon: &Daemon, replica: &Replica) -> Result<(), DockerError> {
-        let Self { exec, streams } = self;
-        drop(streams);
+    /// The last line that it said; empty before it said any.
+    pub(super) fn last(&self) -> String {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends its input, and waits until it has ended; returns what it said last.
+    pub(super) async fn end(
+        mut self,
+        daemon: &Daemon,
+        replica: &Replica,
+    ) -> Result<String, DockerError> {
+        let _ = tokio::time::timeout(LAST_WORD, self.input.shutdown()).await;
+        let _ = tokio::time::timeout(LAST_WORD, &mut self.reader).await;
+        let last = self.last();
+        let Self { exec, input, reader, .. } = self;
+        // Both ends are one connection: without it, Docker ends the input in any case.
+        drop((input, reader));
         let ended = async {
             while goes_on(daemon, &exec).await {
                 tokio::time::sleep(LOOK).await;
             }
+            last
         };
         tokio::time::timeout(TASK_LIMIT, ended).await.map_err(|_| DockerError::Timeout {
             what: format!("ending what acts inside {replica}"),

@@ -2,6 +2,7 @@
 //! nothing in it touches an object that does not carry a run's labels.
 
 mod action;
+mod broker;
 mod check;
 mod connection;
 mod container;

@@ -102,7 +102,7 @@ pub(super) async fn end_hog(site: &Site, replica: &Replica, hog: Hog) -> Result<
     let place = hogs.iter().position(|(other, kind, _)| other == replica && *kind == hog);
     let Some(place) = place else { return Ok(()) };
     let (_, _, running) = hogs.swap_remove(place);
-    running.end(site.daemon(), replica).await
+    running.end(site.daemon(), replica).await.map(|_| ())
 }
 
 /// Looks whether a check of resources is true; none of another check's.

@@ -10,6 +10,7 @@ use chaos_scenarios::action::{Hog, Replica};
 use chaos_scenarios::target::Component;
 use tokio::sync::MutexGuard;
 
+use super::broker::Brokers;
 use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
 use super::impair::Impaired;
@@ -24,6 +25,8 @@ pub(super) struct Site {
     containers: Mutex<BTreeMap<Replica, Held>>,
     /// What our program uses up inside containers.
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
+    /// What is done to queues.
+    brokers: tokio::sync::Mutex<Brokers>,
     /// What becomes of packets.
     impaired: tokio::sync::Mutex<Vec<Impaired>>,
 }
@@ -34,6 +37,7 @@ impl Site {
             maker,
             containers: Mutex::new(containers),
             hogs: tokio::sync::Mutex::default(),
+            brokers: tokio::sync::Mutex::default(),
             impaired: tokio::sync::Mutex::default(),
         }
     }
@@ -60,6 +64,11 @@ impl Site {
     /// What our program uses up inside containers; those that ended are still there.
     pub(super) async fn hogs(&self) -> MutexGuard<'_, Vec<(Replica, Hog, Running)>> {
         self.hogs.lock().await
+    }
+
+    /// What is done to queues, and what became of it.
+    pub(super) async fn brokers(&self) -> MutexGuard<'_, Brokers> {
+        self.brokers.lock().await
     }
 
     /// Replicas whose packets meet something.

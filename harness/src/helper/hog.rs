@@ -3,16 +3,13 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::io::Read;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::{Failure, LIMIT, watch_input};
 use crate::terminal;
 
-/// No fault lasts longer.
-const LIMIT: Duration = Duration::from_secs(600);
 /// Memory is taken in such pieces, with a pause so that the harness can end it at any time.
 const PIECE: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(1);
@@ -74,14 +71,4 @@ fn in_use() -> Result<u64, String> {
     let read = IN_USE.iter().find_map(|path| fs::read_to_string(path).ok());
     let text = read.ok_or("the control group of memory is not told here")?;
     text.trim().parse().map_err(|_| format!("`{}` is no amount of memory", text.trim()))
-}
-
-/// Tells when the standard input ends.
-fn watch_input() -> mpsc::Receiver<()> {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
-        let _ = tell.send(());
-    });
-    told
 }

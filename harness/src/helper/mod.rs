@@ -1,17 +1,25 @@
 //! What our program does inside the containers of a target (`chaos helper`): the part of a fault
 //! that cannot be done from outside. It says on its standard output what it did, or why it could not.
 
+pub mod broker;
 mod crash;
 mod hog;
 pub mod network;
 
+use std::io::Read;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::cli::Task;
 use crate::terminal;
 
 /// Exit code of a task that only another user may do; it says which, as `uid:gid`.
 pub const FOREIGN: u8 = 13;
+
+/// No fault lasts longer.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Why a task was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,13 @@ pub fn main(task: Task) -> ExitCode {
         Task::HogMemory { until } => hog::memory(until),
         Task::Network => network::main(),
         Task::NetworkSweep => network::sweep(),
+        Task::Poison { queue, count, every, dead } => {
+            broker::run(broker::poison::put(&queue, dead.as_deref(), count, every))
+        }
+        Task::PoisonSweep { queue, sent, dead } => {
+            broker::run(broker::sweep::take_out(&queue, dead.as_deref(), sent))
+        }
+        Task::QueueDepths { queues } => broker::run(broker::depths::tell(&queues)),
     };
     match done {
         Ok(said) => {
@@ -39,4 +54,14 @@ pub fn main(task: Task) -> ExitCode {
             ExitCode::from(exit_code)
         }
     }
+}
+
+/// Tells when the standard input ends, which Docker closes when the harness dies.
+fn watch_input() -> mpsc::Receiver<()> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        let _ = tell.send(());
+    });
+    told
 }

@@ -128,6 +128,7 @@ pub(crate) fn target_of(components: Vec<Component>) -> Target {
         audit_sql: Vec::new(),
         pending: Vec::new(),
         redrive: Vec::new(),
+        queues: BTreeMap::new(),
         retry_schedule: Span::seconds(1),
         modes: Vec::new(),
         safeguards: Vec::new(),

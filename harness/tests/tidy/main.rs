@@ -89,6 +89,7 @@ fn a_library_is_named_only_in_the_folder_that_wraps_it() {
                 "targets/src/wiring/broker/tests.rs",
                 "targets/tests/crash_points/queues.rs",
                 "harness/src/audit/",
+                "harness/src/helper/broker/",
                 "harness/tests/contract/",
             ],
         ),

@@ -107,6 +107,7 @@ fn target() -> Target {
         audit_sql: Vec::new(),
         pending: vec![endpoint("/pending")],
         redrive: Vec::new(),
+        queues: BTreeMap::new(),
         retry_schedule: Span::ZERO,
         modes: vec!["naive".to_owned(), "hardened".to_owned()],
         safeguards: Vec::new(),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::network::Impairment;
-use super::{Cores, Hog, Replica};
+use super::{Cores, Hog, Poison, QueueLimit, Replica};
 use crate::quantity::Bytes;
 
 /// The closed list of what can be verified about a replica.
@@ -108,6 +108,35 @@ pub enum Check {
         /// Whom.
         replica: Replica,
     },
+    /// Consumers took messages that nobody can read from its queue (evidence: how many wait there,
+    /// and how many are among the dead letters).
+    Poisoned {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        poison: Poison,
+    },
+    /// None of them is left in its queues.
+    Unpoisoned {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        poison: Poison,
+    },
+    /// One of its queues holds as many messages as it may.
+    QueueFull {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        limit: QueueLimit,
+    },
+    /// No limit of ours is on its queues.
+    QueuesUnlimited {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        limit: QueueLimit,
+    },
     /// It was removed.
     Gone {
         /// Whom.
@@ -161,6 +190,10 @@ impl Check {
             | Self::Unhogged { replica, .. }
             | Self::Impaired { replica, .. }
             | Self::Unimpaired { replica }
+            | Self::Poisoned { replica, .. }
+            | Self::Unpoisoned { replica, .. }
+            | Self::QueueFull { replica, .. }
+            | Self::QueuesUnlimited { replica, .. }
             | Self::Gone { replica }
             | Self::RunsImage { replica, .. }
             | Self::Counter { replica, .. }
@@ -200,6 +233,17 @@ impl fmt::Display for Check {
                 return write!(formatter, "{replica} meets {impairment}");
             }
             Self::Unimpaired { .. } => "has its traffic left alone",
+            Self::Poisoned { poison, .. } => {
+                let queue = &poison.queue;
+                return write!(formatter, "consumers took such messages of {queue} in {replica}");
+            }
+            Self::Unpoisoned { .. } => "has no such messages left",
+            Self::QueueFull { limit, .. } => {
+                let queues = limit.queues.join(", ");
+                let one = if limit.queues.len() > 1 { "one of " } else { "" };
+                return write!(formatter, "{one}{queues} is full in {replica}");
+            }
+            Self::QueuesUnlimited { .. } => "has no limit of ours on its queues",
             Self::Gone { .. } => "is gone",
             Self::RunsImage { image: None, .. } => "runs its own image",
             Self::RunsImage { image: Some(image), .. } => {

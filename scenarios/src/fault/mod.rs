@@ -9,6 +9,8 @@ use crate::quantity::{Rate, Span};
 use crate::selector::Selector;
 use crate::text::{Fields, Item};
 
+#[cfg(test)]
+mod broker_tests;
 mod cpu;
 mod cpu_hog;
 mod crash;
@@ -21,6 +23,9 @@ mod memory;
 mod memory_hog;
 mod network;
 mod pause;
+mod poison_message;
+mod queue;
+mod queue_limit;
 mod remove;
 mod restart;
 mod rolling_restart;
@@ -45,6 +50,8 @@ pub use memory::Memory;
 pub use memory_hog::MemoryHog;
 pub use network::{Corrupt, Duplicate, Latency, Loss, Partition, RateLimit, Reorder};
 pub use pause::Pause;
+pub use poison_message::PoisonMessage;
+pub use queue_limit::QueueLimit;
 pub use remove::Remove;
 pub use restart::Restart;
 pub use rolling_restart::RollingRestart;
@@ -188,6 +195,10 @@ faults! {
         "keeps threads busy inside it, at its expense";
     "memory-hog" MemoryHog
         "uses up memory inside it, up to a share of its limit";
+    "poison-message" PoisonMessage
+        "puts messages that nobody can read into a queue; what is left of them is taken out again";
+    "queue-limit" QueueLimit
+        "lets queues hold few messages (an operator policy of RabbitMQ); healed by lifting it";
     "swap" Swap
         "puts a container of another image in its place; healed by the old one, unless it is kept";
     "remove" Remove

@@ -18,7 +18,7 @@ fn joined<T: ToString>(list: &[T]) -> String {
 }
 
 /// What a fault does to the replicas that it asks for, one list a line.
-fn on(target: &Target, written: &str) -> String {
+pub(super) fn on(target: &Target, written: &str) -> String {
     let fault = fault(written);
     let selector = fault.selector();
     let replicas = selector.map(|it| it.resolve(target, None, 1, "test")).unwrap_or_default();
@@ -37,7 +37,7 @@ fn on(target: &Target, written: &str) -> String {
     )
 }
 
-fn refused(written: &str) -> String {
+pub(super) fn refused(written: &str) -> String {
     text::decode("test.yaml", written, Fault::read).expect_err("a mistake").to_string()
 }
 

@@ -47,6 +47,10 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::Connect { .. }
         | Action::EndHog { .. }
         | Action::EndImpair { .. }
+        | Action::Poison { .. }
+        | Action::EndPoison { .. }
+        | Action::LimitQueues { .. }
+        | Action::UnlimitQueues { .. }
         | Action::Remove { .. }
         | Action::Swap { .. }
         | Action::Http { .. }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::library as files;
 use crate::quantity::{Bytes, Span};
 use crate::scenario::{self, ScenarioFile};
-use crate::target::{Component, Endpoint, Role, Target};
+use crate::target::{Component, Endpoint, Queue, Role, Target};
 use crate::workload::{RequestTemplate, Workload};
 
 /// A scenario of the library.
@@ -32,7 +32,11 @@ pub(crate) fn broker() -> Target {
         component("payments", Role::Service, 1),
         component("rabbitmq", Role::Broker, 1),
     ];
-    target("broker", components, Span::seconds(21))
+    let mut target = target("broker", components, Span::seconds(21));
+    let dead = |name: &str| Queue { dead: Some(format!("dlq.{name}")) };
+    let queues = ["orders", "payments"].map(|name| (format!("q.{name}"), dead(name)));
+    target.queues = queues.into();
+    target
 }
 
 /// Browsing and orders.
@@ -76,6 +80,7 @@ fn target(name: &str, components: Vec<Component>, retry_schedule: Span) -> Targe
         audit_sql: Vec::new(),
         pending: Vec::new(),
         redrive: Vec::new(),
+        queues: BTreeMap::new(),
         retry_schedule,
         modes: vec!["naive".to_owned(), "hardened".to_owned()],
         safeguards: vec!["OUTBOX".to_owned(), "INBOX".to_owned()],

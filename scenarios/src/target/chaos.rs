@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::audit;
 use super::component::Service;
 use super::section::Names;
-use super::{Component, DatabaseAudit, Endpoint, Role, SCHEMES, Target};
+use super::{Component, DatabaseAudit, Endpoint, Queue, Role, SCHEMES, Target};
 use crate::quantity::Span;
+use crate::text::decode::Key;
 use crate::text::diagnostic::{did_you_mean, help_for_name};
 use crate::text::{Fields, Item};
 use crate::workload;
@@ -30,6 +31,7 @@ pub(super) struct Chaos {
     audit_sql: Vec<DatabaseAudit>,
     pending: Vec<Endpoint>,
     redrive: Vec<Endpoint>,
+    queues: BTreeMap<String, Queue>,
     retry_schedule: Span,
     modes: Vec<String>,
     safeguards: Vec<String>,
@@ -63,6 +65,7 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
     let audit_sql = fields.list("audit-sql", |item| audit::read(item, names, &audits));
     let mut places = |key| fields.list(key, |item| endpoint(item, names, &HTTP));
     let (pending, redrive) = (places("pending"), places("redrive"));
+    let queues = fields.optional("queues").and_then(|item| item.map(queue));
     let retry_schedule = fields
         .optional("retry-schedule")
         .and_then(|item| item.parse("a span of time, such as `21s`"));
@@ -83,6 +86,7 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
         audit_sql,
         pending,
         redrive,
+        queues: queues.unwrap_or_default(),
         retry_schedule: retry_schedule.unwrap_or_default(),
         modes,
         safeguards,
@@ -124,6 +128,17 @@ fn read_canary(item: &Item<'_>, workload: &str) -> Option<String> {
     }
     let help = help_for_name(&class, classes);
     item.wrong(format!("no class of workload `{}` is called `{class}`", workload.name), help)
+}
+
+/// What is known of a queue: `{dead: dlq.orders}`, or nothing.
+fn queue(_: &Key<'_>, item: &Item<'_>) -> Option<Queue> {
+    if item.is_null() {
+        return Some(Queue::default());
+    }
+    let mut fields = item.fields()?;
+    let dead = fields.optional("dead").and_then(|item| item.text());
+    fields.finish();
+    Some(Queue { dead })
 }
 
 /// A mapping from components to something.
@@ -226,6 +241,7 @@ impl Chaos {
             audit_sql: self.audit_sql,
             pending: self.pending,
             redrive: self.redrive,
+            queues: self.queues,
             retry_schedule: self.retry_schedule,
             modes: self.modes,
             safeguards: self.safeguards,

@@ -113,6 +113,13 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
+/// A queue of the target's broker that faults may act on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Queue {
+    /// The queue that takes what is given up of it, if there is one.
+    pub dead: Option<String>,
+}
+
 /// One service of the Compose file. Texts may hold `${VARIABLE:-default}` (see [`Endpoint`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Component {
@@ -202,6 +209,9 @@ pub struct Target {
     pub pending: Vec<Endpoint>,
     /// Where dead letters are sent again.
     pub redrive: Vec<Endpoint>,
+    /// Queues of its broker that faults may act on, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, Queue>,
     /// Longest time that its own retries may take.
     pub retry_schedule: Span,
     /// Modes it knows; empty means it has none but the default.
