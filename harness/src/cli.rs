@@ -140,6 +140,20 @@ pub enum Task {
         /// The queue that takes what is given up.
         dead: Option<String>,
     },
+    /// Keep a container running
+    Hold,
+    /// Fill the volume in a folder until the standard input ends
+    Fill {
+        /// Where it is.
+        folder: PathBuf,
+        /// How much of it is in use then.
+        percent: u8,
+    },
+    /// Remove what fills the volume in a folder, and write something there
+    ProbeVolume {
+        /// Where it is.
+        folder: PathBuf,
+    },
     /// Tell how many messages wait in queues of this broker until the standard input ends
     QueueDepths {
         /// The queues.

@@ -11,12 +11,14 @@ mod aspect;
 mod broker;
 mod check;
 pub mod network;
+mod volume;
 mod words;
 
 pub use aspect::Aspect;
 pub use broker::{Poison, QueueLimit};
 pub use check::Check;
 use network::Impairment;
+pub use volume::Fill;
 
 /// One running copy of a component, as the target file numbers them from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -168,6 +170,20 @@ pub enum Action {
         /// What.
         limit: QueueLimit,
     },
+    /// Fills a volume of a replica, until it is told to end.
+    FillVolume {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        fill: Fill,
+    },
+    /// Ends that; where nothing is filled, nothing happens.
+    EmptyVolume {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        fill: Fill,
+    },
     /// Asks something of a replica over one of its published ports.
     Http {
         /// Whom.
@@ -247,6 +263,8 @@ impl Action {
             | Self::EndPoison { replica, .. }
             | Self::LimitQueues { replica, .. }
             | Self::UnlimitQueues { replica, .. }
+            | Self::FillVolume { replica, .. }
+            | Self::EmptyVolume { replica, .. }
             | Self::Remove { replica }
             | Self::Swap { replica, .. }
             | Self::Http { replica, .. } => replica,

@@ -13,6 +13,10 @@ const FILES: &[(&str, &str)] = &[
     ("pipeline-manager-down", include_str!("library/pipeline-manager-down.yaml")),
     ("broker-paused", include_str!("library/broker-paused.yaml")),
     ("broker-flapping", include_str!("library/broker-flapping.yaml")),
+    ("broker-down-full-queues", include_str!("library/broker-down-full-queues.yaml")),
+    ("poison-message", include_str!("library/poison-message.yaml")),
+    ("consumer-crash-loop", include_str!("library/consumer-crash-loop.yaml")),
+    ("queue-limit", include_str!("library/queue-limit.yaml")),
     ("instance-down", include_str!("library/instance-down.yaml")),
     ("database-down", include_str!("library/database-down.yaml")),
     ("proxy-down", include_str!("library/proxy-down.yaml")),
@@ -21,6 +25,7 @@ const FILES: &[(&str, &str)] = &[
     ("kill-each", include_str!("library/kill-each.yaml")),
     ("noisy-neighbour", include_str!("library/noisy-neighbour.yaml")),
     ("memory-pressure", include_str!("library/memory-pressure.yaml")),
+    ("disk-full", include_str!("library/disk-full.yaml")),
     ("traffic-spike", include_str!("library/traffic-spike.yaml")),
     ("remove-service", include_str!("library/remove-service.yaml")),
 ];

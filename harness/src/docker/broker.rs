@@ -2,6 +2,7 @@
 //! the broker's container speaks AMQP with it; what AMQP does not know, the server's own command
 //! line tool does.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bollard::exec::CreateExecOptions;
@@ -30,7 +31,7 @@ const TOOL: &str = "exec rabbitmqctl --silent --vhost \"${RABBITMQ_DEFAULT_VHOST
 pub(super) struct Brokers {
     poisonings: Vec<Poisoning>,
     /// Who watches the queues that are limited.
-    limited: Vec<(Replica, Running)>,
+    limited: BTreeMap<Replica, Running>,
 }
 
 /// Messages that nobody can read, in one queue.
@@ -111,7 +112,7 @@ pub(super) async fn limit(
     limit: &QueueLimit,
 ) -> Result<(), DockerError> {
     let mut brokers = site.brokers().await;
-    if brokers.limited.iter().any(|(other, _)| other == replica) {
+    if brokers.limited.contains_key(replica) {
         return Ok(());
     }
     let (pattern, definition) = (pattern(&limit.queues), json!({"max-length": limit.length}));
@@ -121,15 +122,14 @@ pub(super) async fn limit(
     let queues = limit.queues.iter().map(String::as_str);
     let words: Vec<&str> = ["queue-depths"].into_iter().chain(queues).collect();
     let running = start(site, replica, &words).await?;
-    brokers.limited.push((replica.clone(), running));
+    brokers.limited.insert(replica.clone(), running);
     Ok(())
 }
 
 /// Takes our limit away.
 pub(super) async fn unlimit(site: &Site, replica: &Replica) -> Result<(), DockerError> {
     let mut brokers = site.brokers().await;
-    if let Some(place) = brokers.limited.iter().position(|(other, _)| other == replica) {
-        let (_, running) = brokers.limited.swap_remove(place);
+    if let Some(running) = brokers.limited.remove(replica) {
         // It only watches; one whose container died is gone already.
         let _ = running.end(site.daemon(), replica).await;
     }
@@ -157,8 +157,8 @@ pub(super) async fn look(site: &Site, check: &Check) -> Result<Option<Proof>, Do
         }
         Check::QueueFull { replica, limit } => {
             let brokers = site.brokers().await;
-            let watched = brokers.limited.iter().find(|(other, _)| other == replica);
-            let told: Option<Depths> = watched.and_then(|(_, running)| parse(&running.last()));
+            let watched = brokers.limited.get(replica).map(Running::last);
+            let told: Option<Depths> = watched.and_then(|last| parse(&last));
             let full = told.into_iter().flatten().find(|(_, waiting)| *waiting >= limit.length);
             full.map(|(queue, waiting)| {
                 format!("{waiting} messages wait in {queue}, of {} that may", limit.length)

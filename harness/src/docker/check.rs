@@ -14,6 +14,7 @@ use super::network::{networks_of, object_name};
 use super::reach;
 use super::resource;
 use super::site::Site;
+use super::volume;
 use crate::port::Proof;
 use crate::recorder::Recorder;
 
@@ -51,6 +52,7 @@ pub(super) async fn look(
         | Check::Unpoisoned { .. }
         | Check::QueueFull { .. }
         | Check::QueuesUnlimited { .. } => broker::look(site, check).await,
+        Check::VolumeFull { .. } | Check::VolumeWritable { .. } => volume::look(site, check).await,
         Check::Gone { replica } => gone(site, replica).await,
         Check::RunsImage { replica, image } => {
             let runs = site.runs_image(replica, image.as_deref()).await?;

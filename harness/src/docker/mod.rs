@@ -25,6 +25,7 @@ mod runtime;
 mod site;
 mod start_order;
 mod usage;
+mod volume;
 
 pub use connection::{Daemon, Facts, connect};
 pub use error::DockerError;

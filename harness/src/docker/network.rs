@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
+use chaos_scenarios::quantity::Bytes;
 use chaos_scenarios::target::{Component, Target};
 use futures::future::join_all;
 
 use super::connection::Daemon;
 use super::error::{DockerError, classify};
 use super::label::Labels;
+use super::volume;
 
 /// Name of an object of a run: unique on a daemon, and readable in `docker ps`.
 pub(super) fn object_name(run: &str, name: &str) -> String {
@@ -36,7 +38,9 @@ pub(super) async fn create_all(
     let joined = target.components.iter().flat_map(networks_of).map(|(name, _)| name);
     let names: BTreeSet<&str> = target.networks.iter().map(String::as_str).chain(joined).collect();
     let networks = names.into_iter().map(|name| create_network(daemon, run, name, labels));
-    let volumes = target.volumes.iter().map(|name| create_volume(daemon, run, name, labels));
+    let size = |name: &String| target.volume_sizes.get(name).copied();
+    let volumes = target.volumes.iter();
+    let volumes = volumes.map(|name| create_volume(daemon, run, name, size(name), labels));
     // All are waited for, also if one fails: see the containers.
     let (networks, volumes) = tokio::join!(join_all(networks), join_all(volumes));
     networks.into_iter().chain(volumes).collect()
@@ -62,9 +66,13 @@ async fn create_volume(
     daemon: &Daemon,
     run: &str,
     name: &str,
+    size: Option<Bytes>,
     labels: &Labels,
 ) -> Result<(), DockerError> {
+    let options = size.map(volume::driver_options).into_iter().flatten();
+    let options = options.map(|(key, value)| (key.to_owned(), value));
     let request = VolumeCreateRequest {
+        driver_opts: Some(options.collect()),
         name: Some(object_name(run, name)),
         labels: Some(labels.clone()),
         ..VolumeCreateRequest::default()

@@ -18,7 +18,7 @@ use super::container::{self, RunContext};
 use super::error::{DockerError, classify, reason, status};
 use super::free_port::free_ports;
 use super::network::{self, networks_of, object_name};
-use super::{inside, label, logs, start_order};
+use super::{inside, label, logs, start_order, volume};
 use crate::recorder::Recorder;
 
 /// Containers made or started at the same time; the daemon works on few in parallel anyway.
@@ -59,6 +59,8 @@ impl Provisioning {
         if context.acts_inside {
             inside::fill(daemon, context, self.image(inside::IMAGE)).await?;
         }
+        // Before anybody else uses them: what an image has in their place is copied there.
+        volume::hold(self).await?;
         let create = replicas(&target.components)
             .into_iter()
             .map(|(component, replica)| self.create_bounded(component, replica));

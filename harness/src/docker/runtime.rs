@@ -135,7 +135,7 @@ impl DockerRuntime {
         };
         let variables = context.variables.clone();
         let images = pinned::images(&self.daemon, &context, plan, &self.images).await?;
-        let entry = match images.get(inside::IMAGE).filter(|_| context.acts_inside) {
+        let entry = match images.get(inside::IMAGE).filter(|_| plan.uses_own_program()) {
             Some(image) => inside::entry(&self.daemon, image).await?,
             None => Vec::new(),
         };

@@ -16,6 +16,7 @@ use super::error::{DockerError, classify, status};
 use super::impair::Impaired;
 use super::inside::Running;
 use super::provision::{Held, Provisioning, unknown};
+use super::volume::Fillers;
 use crate::recorder::Recorder;
 
 /// The containers of a run.
@@ -27,6 +28,8 @@ pub(super) struct Site {
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
     /// What is done to queues.
     brokers: tokio::sync::Mutex<Brokers>,
+    /// What fills volumes.
+    fillers: tokio::sync::Mutex<Fillers>,
     /// What becomes of packets.
     impaired: tokio::sync::Mutex<Vec<Impaired>>,
 }
@@ -38,6 +41,7 @@ impl Site {
             containers: Mutex::new(containers),
             hogs: tokio::sync::Mutex::default(),
             brokers: tokio::sync::Mutex::default(),
+            fillers: tokio::sync::Mutex::default(),
             impaired: tokio::sync::Mutex::default(),
         }
     }
@@ -69,6 +73,11 @@ impl Site {
     /// What is done to queues, and what became of it.
     pub(super) async fn brokers(&self) -> MutexGuard<'_, Brokers> {
         self.brokers.lock().await
+    }
+
+    /// What fills volumes.
+    pub(super) async fn fillers(&self) -> MutexGuard<'_, Fillers> {
+        self.fillers.lock().await
     }
 
     /// Replicas whose packets meet something.

@@ -3,6 +3,7 @@
 
 pub mod broker;
 mod crash;
+pub mod fill;
 mod hog;
 pub mod network;
 
@@ -36,6 +37,9 @@ pub fn main(task: Task) -> ExitCode {
         Task::HogMemory { until } => hog::memory(until),
         Task::Network => network::main(),
         Task::NetworkSweep => network::sweep(),
+        Task::Hold => fill::hold(),
+        Task::Fill { folder, percent } => fill::fill(&folder, percent),
+        Task::ProbeVolume { folder } => fill::probe(&folder),
         Task::Poison { queue, count, every, dead } => {
             broker::run(broker::poison::put(&queue, dead.as_deref(), count, every))
         }

@@ -79,8 +79,10 @@ pub(crate) async fn inject(standing: &Standing, injection: &Injection) {
     }
 }
 
-/// Undoes a fault twice, and waits until that is effective. Readiness is the auditor's to tell.
-pub(crate) async fn heal(standing: &Standing, injection: &Injection) {
+/// Undoes a fault twice, and waits until that is effective; returns the evidence. Readiness is the
+/// auditor's to tell.
+pub(crate) async fn heal(standing: &Standing, injection: &Injection) -> String {
+    let mut evidence = String::new();
     let since = standing.recorder.now();
     for _ in 0..2 {
         for action in &injection.heal {
@@ -96,8 +98,10 @@ pub(crate) async fn heal(standing: &Standing, injection: &Injection) {
                 standing.recorder.now().seconds_since(since) * 1e3,
                 proof.evidence
             );
+            evidence.push_str(&proof.evidence);
         }
     }
+    evidence
 }
 
 fn answers(port: u16) {

@@ -129,6 +129,8 @@ pub(crate) fn target_of(components: Vec<Component>) -> Target {
         pending: Vec::new(),
         redrive: Vec::new(),
         queues: BTreeMap::new(),
+        volume_sizes: BTreeMap::new(),
+        sizes_to_fill: BTreeMap::new(),
         retry_schedule: Span::seconds(1),
         modes: Vec::new(),
         safeguards: Vec::new(),

@@ -8,6 +8,8 @@
     reason = "a test"
 )]
 
+mod broker;
+mod broker_client;
 mod cleaning;
 mod databases;
 mod faults;
@@ -19,3 +21,4 @@ mod packets;
 mod resources;
 mod topology;
 mod trouble;
+mod volumes;

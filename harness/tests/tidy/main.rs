@@ -91,6 +91,7 @@ fn a_library_is_named_only_in_the_folder_that_wraps_it() {
                 "harness/src/audit/",
                 "harness/src/helper/broker/",
                 "harness/tests/contract/",
+                "harness/tests/docker/broker",
             ],
         ),
     ];

@@ -108,6 +108,8 @@ fn target() -> Target {
         pending: vec![endpoint("/pending")],
         redrive: Vec::new(),
         queues: BTreeMap::new(),
+        volume_sizes: BTreeMap::new(),
+        sizes_to_fill: BTreeMap::new(),
         retry_schedule: Span::ZERO,
         modes: vec!["naive".to_owned(), "hardened".to_owned()],
         safeguards: Vec::new(),

@@ -27,17 +27,20 @@ pub enum Aspect {
     Messages,
     /// How much its queues hold.
     QueueLimits,
+    /// How full its volumes are.
+    Disk,
     /// The trouble that the application makes for itself.
     Switch,
 }
 
 impl Aspect {
     /// Whether one fault on this and another on `other` would undo each other: both act on the
-    /// same, or one lives in the processes that the other one ends or freezes.
+    /// same, or one lives in the processes that the other one ends or freezes, or has to start
+    /// those that ended for it.
     pub fn excludes(self, other: Self) -> bool {
-        use Aspect::{CpuHog, MemoryHog, Messages, QueueLimits, Switch};
+        use Aspect::{CpuHog, Disk, MemoryHog, Messages, QueueLimits, Switch};
         let inside =
-            |aspect| matches!(aspect, CpuHog | MemoryHog | Messages | QueueLimits | Switch);
+            |aspect| matches!(aspect, CpuHog | Disk | MemoryHog | Messages | QueueLimits | Switch);
         self == other
             || (self == Self::Process && inside(other))
             || (other == Self::Process && inside(self))
@@ -56,6 +59,7 @@ impl fmt::Display for Aspect {
             Self::Traffic => "what becomes of its packets",
             Self::Messages => "what is put into its queues",
             Self::QueueLimits => "how much its queues hold",
+            Self::Disk => "how full its volumes are",
             Self::Switch => "its chaos switch",
         })
     }
@@ -78,6 +82,7 @@ impl Action {
             Self::Impair { .. } | Self::EndImpair { .. } => Aspect::Traffic,
             Self::Poison { .. } | Self::EndPoison { .. } => Aspect::Messages,
             Self::LimitQueues { .. } | Self::UnlimitQueues { .. } => Aspect::QueueLimits,
+            Self::FillVolume { .. } | Self::EmptyVolume { .. } => Aspect::Disk,
             Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,
             Self::LimitCpu { .. } => Aspect::CpuLimit,
             Self::LimitMemory { .. } => Aspect::MemoryLimit,

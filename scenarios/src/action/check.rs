@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::network::Impairment;
-use super::{Cores, Hog, Poison, QueueLimit, Replica};
+use super::{Cores, Fill, Hog, Poison, QueueLimit, Replica};
 use crate::quantity::Bytes;
 
 /// The closed list of what can be verified about a replica.
@@ -137,6 +137,21 @@ pub enum Check {
         /// What.
         limit: QueueLimit,
     },
+    /// A volume of it is as full as asked (evidence: a write that failed for want of space, or the
+    /// share that is in use).
+    VolumeFull {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        fill: Fill,
+    },
+    /// Nothing of ours is in it, and a write works (evidence: one that did).
+    VolumeWritable {
+        /// Whom.
+        replica: Replica,
+        /// What.
+        fill: Fill,
+    },
     /// It was removed.
     Gone {
         /// Whom.
@@ -194,6 +209,8 @@ impl Check {
             | Self::Unpoisoned { replica, .. }
             | Self::QueueFull { replica, .. }
             | Self::QueuesUnlimited { replica, .. }
+            | Self::VolumeFull { replica, .. }
+            | Self::VolumeWritable { replica, .. }
             | Self::Gone { replica }
             | Self::RunsImage { replica, .. }
             | Self::Counter { replica, .. }
@@ -244,6 +261,12 @@ impl fmt::Display for Check {
                 return write!(formatter, "{one}{queues} is full in {replica}");
             }
             Self::QueuesUnlimited { .. } => "has no limit of ours on its queues",
+            Self::VolumeFull { fill, .. } => {
+                return write!(formatter, "{replica} has {fill} in use");
+            }
+            Self::VolumeWritable { fill, .. } => {
+                return write!(formatter, "{replica} can write to {}", fill.volume);
+            }
             Self::Gone { .. } => "is gone",
             Self::RunsImage { image: None, .. } => "runs its own image",
             Self::RunsImage { image: Some(image), .. } => {

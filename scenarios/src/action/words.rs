@@ -49,6 +49,10 @@ impl fmt::Display for Action {
             Self::UnlimitQueues { replica, limit } => {
                 write!(formatter, "lift the limit of {} in {replica}", limit.queues.join(", "))
             }
+            Self::FillVolume { replica, fill } => write!(formatter, "fill {fill} of {replica}"),
+            Self::EmptyVolume { replica, fill } => {
+                write!(formatter, "give the space in {} of {replica} back", fill.volume)
+            }
             Self::Remove { replica } => write!(formatter, "remove {replica}"),
             Self::Swap { replica, image: Some(image) } => {
                 write!(formatter, "put {image} in the place of {replica}")

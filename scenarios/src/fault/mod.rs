@@ -15,6 +15,9 @@ mod cpu;
 mod cpu_hog;
 mod crash;
 mod disconnect;
+mod disk_full;
+#[cfg(test)]
+mod disk_tests;
 mod fail_first;
 mod http_delay;
 mod http_error;
@@ -42,6 +45,7 @@ pub use cpu::Cpu;
 pub use cpu_hog::CpuHog;
 pub use crash::Crash;
 pub use disconnect::Disconnect;
+pub use disk_full::DiskFull;
 pub use fail_first::FailFirst;
 pub use http_delay::HttpDelay;
 pub use http_error::HttpError;
@@ -199,6 +203,8 @@ faults! {
         "puts messages that nobody can read into a queue; what is left of them is taken out again";
     "queue-limit" QueueLimit
         "lets queues hold few messages (an operator policy of RabbitMQ); healed by lifting it";
+    "disk-full" DiskFull
+        "fills a volume that has a size, so that writes fail; healed by giving the space back";
     "swap" Swap
         "puts a container of another image in its place; healed by the old one, unless it is kept";
     "remove" Remove

@@ -51,6 +51,8 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::EndPoison { .. }
         | Action::LimitQueues { .. }
         | Action::UnlimitQueues { .. }
+        | Action::FillVolume { .. }
+        | Action::EmptyVolume { .. }
         | Action::Remove { .. }
         | Action::Swap { .. }
         | Action::Http { .. }

@@ -1,6 +1,8 @@
 //! From what is asked to what will be done: a scenario, put to one target in one mode, becomes a
 //! [`Plan`]. Everything that can be wrong is found here, before anything is started.
 
+use std::collections::BTreeSet;
+
 use super::capability::Capabilities;
 use super::profile::Profile;
 use super::timeline::{self, Burst, Timeline};
@@ -8,7 +10,7 @@ use super::{LoadPlan, Phases, Plan, PlannedFault, RunKind};
 use crate::action::Action;
 use crate::expectation::{Expectation, Scope};
 use crate::measure::{Fate, Measure, Unit};
-use crate::quantity::{Rate, Span};
+use crate::quantity::{Bytes, Rate, Span};
 use crate::scenario::{DEFAULT_MODE, ScenarioFile};
 use crate::target::{Endpoint, Target};
 use crate::text::Diagnostics;
@@ -117,7 +119,7 @@ impl Plan {
         Ok(Self {
             scenario: about(request, &scenario.name, "."),
             title: title(request),
-            target: without_removed(request.target, &faults),
+            target: with_sizes(without_removed(request.target, &faults), &faults),
             mode: request.mode.to_owned(),
             safeguards_off: request.overrides.safeguards_off.clone(),
             mutants: request.overrides.mutants.clone(),
@@ -325,6 +327,30 @@ fn stages(request: &PlanRequest<'_>, bursts: &[Burst]) -> Vec<Stage> {
     let change = |at: Span| Stage { from: test_begins + at, rate: scaled(written(at)) };
     let first = Stage { from: Span::ZERO, rate: scaled(base) };
     std::iter::once(first).chain(changes.into_iter().map(change)).collect()
+}
+
+/// A target whose volumes have the sizes that faults need to fill them. What is written there counts
+/// as memory of whoever writes it, so that much is added to their limits.
+fn with_sizes(mut target: Target, faults: &[PlannedFault]) -> Target {
+    let actions = faults.iter().flat_map(|fault| &fault.injection.inject);
+    let filled: BTreeSet<&String> = actions
+        .filter_map(|action| match action {
+            Action::FillVolume { fill, .. } => Some(&fill.volume),
+            _ => None,
+        })
+        .collect();
+    for volume in filled {
+        let Some(size) = target.sizes_to_fill.get(volume).copied() else { continue };
+        if target.volume_sizes.insert(volume.clone(), size).is_some() {
+            continue;
+        }
+        for component in &mut target.components {
+            let uses = component.mounts.iter().any(|mount| mount.volume == *volume);
+            component.memory =
+                component.memory.map(|limit| if uses { Bytes(limit.0 + size.0) } else { limit });
+        }
+    }
+    target
 }
 
 /// A target that is not asked for the state of components that a fault removes for good.

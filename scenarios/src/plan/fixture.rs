@@ -81,6 +81,8 @@ fn target(name: &str, components: Vec<Component>, retry_schedule: Span) -> Targe
         pending: Vec::new(),
         redrive: Vec::new(),
         queues: BTreeMap::new(),
+        volume_sizes: BTreeMap::new(),
+        sizes_to_fill: BTreeMap::new(),
         retry_schedule,
         modes: vec!["naive".to_owned(), "hardened".to_owned()],
         safeguards: vec!["OUTBOX".to_owned(), "INBOX".to_owned()],

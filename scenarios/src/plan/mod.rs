@@ -159,6 +159,11 @@ impl Plan {
         actions.into_iter().any(Action::acts_inside)
     }
 
+    /// Whether a program of ours is needed in any container, be it one of our own.
+    pub fn uses_own_program(&self) -> bool {
+        self.acts_inside() || !self.target.volume_sizes.is_empty()
+    }
+
     /// Whether something becomes of packets, for which a program of ours is needed in a network
     /// namespace.
     pub fn impairs(&self) -> bool {
@@ -188,3 +193,5 @@ pub(crate) mod fixture;
 mod tests;
 #[cfg(test)]
 mod timing_tests;
+#[cfg(test)]
+mod volume_tests;

@@ -50,6 +50,20 @@ fn write_components(text: &mut String, plan: &Plan) -> std::fmt::Result {
         let (replicas, image) = (component.replicas, &component.image);
         writeln!(text, "    {name:names$}  {role:roles$}  ×{replicas}  {image}{memory}")?;
     }
+    write_sizes(text, plan)
+}
+
+/// Writing to memory costs nothing, so figures of such a run compare with no other.
+fn write_sizes(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    let sizes = &plan.target.volume_sizes;
+    if sizes.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  volumes of a size (memory of the host; no write waits for a disk)")?;
+    let width = sizes.keys().map(|name| name.chars().count()).max().unwrap_or_default();
+    for (name, size) in sizes {
+        writeln!(text, "    {name:width$}  {size}")?;
+    }
     Ok(())
 }
 

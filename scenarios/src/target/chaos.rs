@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::audit;
 use super::component::Service;
 use super::section::Names;
 use super::{Component, DatabaseAudit, Endpoint, Queue, Role, SCHEMES, Target};
-use crate::quantity::Span;
+use super::{audit, volume};
+use crate::quantity::{Bytes, Span};
 use crate::text::decode::Key;
 use crate::text::diagnostic::{did_you_mean, help_for_name};
 use crate::text::{Fields, Item};
@@ -32,6 +32,7 @@ pub(super) struct Chaos {
     pending: Vec<Endpoint>,
     redrive: Vec<Endpoint>,
     queues: BTreeMap<String, Queue>,
+    sized_volumes: BTreeMap<String, Bytes>,
     retry_schedule: Span,
     modes: Vec<String>,
     safeguards: Vec<String>,
@@ -66,6 +67,8 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
     let mut places = |key| fields.list(key, |item| endpoint(item, names, &HTTP));
     let (pending, redrive) = (places("pending"), places("redrive"));
     let queues = fields.optional("queues").and_then(|item| item.map(queue));
+    let sized_volumes = fields.optional("sized-volumes");
+    let sized_volumes = sized_volumes.and_then(|item| volume::sizes(&item, names));
     let retry_schedule = fields
         .optional("retry-schedule")
         .and_then(|item| item.parse("a span of time, such as `21s`"));
@@ -87,6 +90,7 @@ pub(super) fn read(item: &Item<'_>, names: &Names) -> Option<Chaos> {
         pending,
         redrive,
         queues: queues.unwrap_or_default(),
+        sized_volumes: sized_volumes.unwrap_or_default(),
         retry_schedule: retry_schedule.unwrap_or_default(),
         modes,
         safeguards,
@@ -226,14 +230,18 @@ impl Chaos {
         name: &str,
         components: Vec<Component>,
         networks: Vec<String>,
-        volumes: Vec<String>,
+        volumes: Vec<(String, Option<Bytes>)>,
     ) -> Target {
+        let sizes = volumes.iter().filter_map(|(name, size)| Some((name.clone(), (*size)?)));
+        let volume_sizes = sizes.collect();
         Target {
             name: name.to_owned(),
             title: self.title,
             components,
             networks,
-            volumes,
+            volumes: volumes.into_iter().map(|(name, _)| name).collect(),
+            volume_sizes,
+            sizes_to_fill: self.sized_volumes,
             entry: self.entry,
             workload: self.workload,
             canary: self.canary,

@@ -4,7 +4,8 @@
 use super::component::{self, DEFAULT_NETWORK, Service};
 use super::section::Names;
 use super::subset::{REFUSED_AT_TOP, REFUSED_OF_RESOURCES, refusal};
-use super::{Component, Target, chaos};
+use super::{Component, Target, chaos, volume};
+use crate::quantity::Bytes;
 use crate::text::{Diagnostics, Fields, Item, decode as decode_text};
 
 /// More services than one machine can run; it also bounds the search for circles.
@@ -19,10 +20,14 @@ pub fn decode(file: &str, name: &str, text: &str) -> Result<Target, Diagnostics>
 fn read_target(root: &Item<'_>, name: &str) -> Option<Target> {
     let mut fields = root.fields()?;
     let services = fields.required("services");
+    let declared = read_resources(&mut fields, "networks", read_network);
+    let declared = declared.into_iter().map(|(name, _)| name);
+    let others = declared.filter(|name| name != DEFAULT_NETWORK);
+    let volumes = read_resources(&mut fields, "volumes", volume::read);
     let names = Names {
         components: services.as_ref().map(read_names).unwrap_or_default(),
-        networks: read_resources(&mut fields, "networks", Some(DEFAULT_NETWORK)),
-        volumes: read_resources(&mut fields, "volumes", None),
+        networks: std::iter::once(DEFAULT_NETWORK.to_owned()).chain(others).collect(),
+        volumes: volumes.iter().map(|(name, _)| name.clone()).collect(),
     };
     let services = services.and_then(|item| read_services(&item, &names));
     let chaos = read_chaos(&mut fields, &names);
@@ -36,7 +41,7 @@ fn read_target(root: &Item<'_>, name: &str) -> Option<Target> {
         services.into_iter().map(|service| chaos.complete(service)).collect();
     let used = |network: &String| components.iter().any(|c| c.networks.contains_key(network));
     let networks = names.networks.into_iter().filter(used).collect();
-    Some(chaos.into_target(name, components, networks, names.volumes))
+    Some(chaos.into_target(name, components, networks, volumes))
 }
 
 fn read_chaos(fields: &mut Fields<'_>, names: &Names) -> Option<chaos::Chaos> {
@@ -116,27 +121,23 @@ fn visit<'s>(
     finished.push(name);
 }
 
-/// Names of the networks or volumes that the file declares, and of the one that is always there.
-fn read_resources(fields: &mut Fields<'_>, key: &'static str, always: Option<&str>) -> Vec<String> {
+/// The networks or volumes that the file declares, and the size of each that has one.
+fn read_resources(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    read: impl Fn(&Item<'_>) -> Option<Bytes>,
+) -> Vec<(String, Option<Bytes>)> {
     let declared = fields.optional(key).filter(|item| !item.is_null());
     let entries = declared.and_then(|item| item.entries()).unwrap_or_default();
-    let mut names: Vec<String> = always.map(str::to_owned).into_iter().collect();
-    for (key, value) in entries {
-        read_resource(&value);
-        if !names.iter().any(|name| name == key.text) {
-            names.push(key.text.to_owned());
-        }
-    }
-    names
+    entries.iter().map(|(key, value)| (key.text.to_owned(), read(value))).collect()
 }
 
-fn read_resource(item: &Item<'_>) {
-    if item.is_null() {
-        return;
+/// A network has no size.
+fn read_network(item: &Item<'_>) -> Option<Bytes> {
+    if !item.is_null() {
+        let mut fields = item.fields()?;
+        volume::driver(&mut fields);
+        fields.finish_with(|key| refusal(REFUSED_OF_RESOURCES, key));
     }
-    let Some(mut fields) = item.fields() else { return };
-    let driver = fields.optional("driver");
-    let _ = driver.and_then(|item| item.one_of("driver", &[("bridge", ()), ("local", ())]));
-    let _ = fields.optional("labels");
-    fields.finish_with(|key| refusal(REFUSED_OF_RESOURCES, key));
+    None
 }

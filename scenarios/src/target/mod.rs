@@ -13,6 +13,9 @@ mod section;
 mod subset;
 #[cfg(test)]
 mod tests;
+mod volume;
+#[cfg(test)]
+mod volume_tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -194,6 +197,12 @@ pub struct Target {
     pub networks: Vec<String>,
     /// Named volumes.
     pub volumes: Vec<String>,
+    /// Those that are memory file systems of a size.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volume_sizes: BTreeMap<String, Bytes>,
+    /// Sizes of those that become such in a run that fills them, and in no other.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes_to_fill: BTreeMap<String, Bytes>,
     /// Where users' requests go.
     pub entry: Endpoint,
     /// Name of the workload it brings.

@@ -86,15 +86,15 @@ pub fn image_references<'a>(
         .collect()
 }
 
-/// The image references of plans: their targets', and that of our own program where a fault acts
-/// inside a container.
+/// The image references of plans: their targets', and that of our own program where it is
+/// needed.
 pub fn needed_by<'a>(
     plans: impl IntoIterator<Item = &'a Plan> + Clone,
 ) -> Result<BTreeSet<String>, DockerError> {
     let mut needed = image_references(plans.clone().into_iter().map(|plan| &plan.target))?;
     for plan in plans {
         needed.extend(plan.swapped_images().map(str::to_owned));
-        if plan.acts_inside() {
+        if plan.uses_own_program() {
             needed.insert(inside::IMAGE.to_owned());
         }
         if plan.impairs() {

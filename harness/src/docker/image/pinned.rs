@@ -24,7 +24,7 @@ pub(in crate::docker) async fn images(
 ) -> Result<BTreeMap<String, String>, DockerError> {
     let mut references = references(context, &plan.target)?;
     references.extend(plan.swapped_images().map(str::to_owned));
-    if context.acts_inside {
+    if plan.uses_own_program() {
         references.insert(inside::IMAGE.to_owned());
     }
     if plan.impairs() {

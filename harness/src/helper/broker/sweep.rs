@@ -13,10 +13,12 @@ use super::poison::is_ours;
 use super::protocol::Swept;
 use super::{LOOK, Told, connect, depth};
 
-/// Those that are on their way to the dead letters are waited for this long.
-const ON_THE_WAY: Duration = Duration::from_secs(2);
+/// Those that are on their way to the dead letters are waited for: until there are no more of them
+/// for so long, and at most so long.
+const SETTLED: Duration = Duration::from_millis(500);
+const ON_THE_WAY: Duration = Duration::from_secs(3);
 /// The queue has none of them left when none came for this long.
-const QUIET: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_secs(1);
 /// Bound of the search in the queue: whoever else waits there is held up meanwhile.
 const SEARCH: Duration = Duration::from_secs(4);
 /// Messages of others that are held at the same time.
@@ -33,13 +35,9 @@ pub(in crate::helper) async fn take_out(
     let mut swept = Swept::default();
     if sent > 0 {
         let connection = connect().await?;
-        let deadline = Instant::now() + ON_THE_WAY;
-        while let Some(dead) = dead {
-            swept.dead += of_the_dead(&connection, dead).await?;
-            if swept.dead >= sent || Instant::now() >= deadline {
-                break;
-            }
-            sleep(LOOK).await;
+        if let Some(dead) = dead {
+            let waiting = settled(&connection, dead).await?;
+            swept.dead = of_the_dead(&connection, dead, waiting).await?;
         }
         if swept.dead < sent {
             swept.queue = of_the_queue(&connection, queue).await?;
@@ -49,12 +47,24 @@ pub(in crate::helper) async fn take_out(
     serde_json::to_string(&swept).map_err(|error| error.to_string())
 }
 
-/// Looks through all dead letters, and takes ours. Those of others go back when the channel closes.
-async fn of_the_dead(connection: &Connection, queue: &str) -> Told<u32> {
-    let count = depth(connection, queue).await?;
-    if count == 0 {
-        return Ok(0);
+/// Waits until no more messages come to a queue; returns how many wait there. They are counted, not
+/// looked at: looking at one counts as a delivery, and after some of those a broker drops it.
+async fn settled(connection: &Connection, queue: &str) -> Told<u32> {
+    let begun = Instant::now();
+    let (mut waiting, mut since) = (depth(connection, queue).await?, begun);
+    while begun.elapsed() < ON_THE_WAY && since.elapsed() < SETTLED {
+        sleep(LOOK).await;
+        let now = depth(connection, queue).await?;
+        if now != waiting {
+            (waiting, since) = (now, Instant::now());
+        }
     }
+    Ok(waiting)
+}
+
+/// Looks once through so many dead letters, and takes ours. Those of others go back when the channel
+/// closes.
+async fn of_the_dead(connection: &Connection, queue: &str, count: u32) -> Told<u32> {
     let looked = async {
         let channel = connection.create_channel().await?;
         let (mut taken, mut others) = (0, Vec::new());
