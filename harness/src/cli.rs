@@ -165,6 +165,24 @@ pub enum Task {
 #[derive(Debug, Clone, Args)]
 pub struct Selection {
     /// Scenarios of the library, or scenario files
+    /// Stand before a replica, and make trouble for those who call it
+    Proxy(ProxyArguments),
+}
+
+/// What stands before what.
+#[derive(Debug, Clone, Args)]
+pub struct ProxyArguments {
+    /// Host name of the replica
+    pub upstream: String,
+    /// Port on which orders are taken
+    #[arg(long)]
+    pub admin: u16,
+    /// Ports whose HTTP is passed on
+    #[arg(long)]
+    pub http: Vec<u16>,
+    /// Ports whose bytes are passed on
+    #[arg(long)]
+    pub pass: Vec<u16>,
     #[arg(value_name = "SCENARIO", required_unless_present_any = ["all", "tag", "resume"])]
     pub scenarios: Vec<String>,
     /// Every scenario of the library

@@ -184,10 +184,13 @@ pub enum Action {
         /// What.
         fill: Fill,
     },
-    /// Asks something of a replica over one of its published ports.
+    /// Asks something of a replica over one of its published ports, or of our proxy before it.
     Http {
         /// Whom.
         replica: Replica,
+        /// The port of the replica before which our proxy is asked; none for the application.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proxied: Option<u16>,
         /// Port inside the container.
         port: u16,
         /// What.

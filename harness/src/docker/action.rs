@@ -57,8 +57,9 @@ pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), Docke
         Action::EmptyVolume { replica, fill } => volume::end_fill(site, replica, fill).await,
         Action::Remove { replica } => remove(site, replica).await,
         Action::Swap { replica, image } => swap(site, replica, image.as_deref()).await,
-        Action::Http { replica, port, request } => {
-            control::ask(site, replica, *port, request).await
+        Action::Http { replica, proxied, port, request } => {
+            let door = control::Door { replica, proxied: proxied.is_some(), port: *port };
+            control::ask(site, door, request).await
         }
     }
 }
@@ -227,7 +228,7 @@ async fn connect(site: &Site, replica: &Replica) -> Result<(), DockerError> {
         if joined.contains(&name) {
             continue;
         }
-        let endpoint = container::endpoint(component, replica, aliases);
+        let endpoint = container::endpoint(&site.maker.context, component, replica, aliases);
         let container = site.held(replica)?.id;
         let request = NetworkConnectRequest { container, endpoint_config: Some(endpoint) };
         let back = site.daemon().client.connect_network(&name, request).await;

@@ -59,8 +59,9 @@ pub(super) async fn look(
             let evidence = format!("Docker says that {check}");
             Ok(runs.then(|| Proof { since: recorder.now(), evidence }))
         }
-        Check::Counter { replica, port, path, field, counts } => {
-            let seen = control::count(site, replica, *port, path, field).await?;
+        Check::Counter { replica, proxied, port, path, field, counts } => {
+            let door = control::Door { replica, proxied: proxied.is_some(), port: *port };
+            let seen = control::count(site, door, path, field).await?;
             let evidence = format!("{replica}: `{field}` is {seen}");
             Ok((*counts == (seen > 0)).then(|| Proof { since: recorder.now(), evidence }))
         }

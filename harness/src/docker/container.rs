@@ -9,6 +9,7 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use chaos_scenarios::action::Replica;
+use chaos_scenarios::plan::Proxy;
 use chaos_scenarios::target::{Component, interpolate};
 
 use super::error::DockerError;
@@ -32,12 +33,26 @@ pub(super) struct RunContext {
     pub(super) cpus: Option<String>,
     /// Whether our own program must be there in every container.
     pub(super) acts_inside: bool,
+    /// The proxies of ours before components.
+    pub(super) proxies: Vec<Proxy>,
 }
 
 impl RunContext {
     /// Name of a replica's container.
     pub(super) fn container_name(&self, replica: &Replica) -> String {
         object_name(&self.run, &replica.to_string())
+    }
+
+    /// The proxy before every replica of a component, if there is one.
+    pub(super) fn proxy(&self, component: &Component) -> Option<&Proxy> {
+        self.proxies.iter().find(|proxy| proxy.component == component.name)
+    }
+
+    /// The ports that a replica publishes itself, and not by the proxy before it.
+    pub(super) fn own_ports(&self, component: &Component) -> Vec<u16> {
+        let http = self.proxy(component).map(|proxy| &proxy.http);
+        let own = |port: &u16| http.is_none_or(|http| !http.contains(port));
+        component.ports.iter().copied().filter(own).collect()
     }
 
     /// A text of a component with its variables filled in.
@@ -135,6 +150,13 @@ fn host_config(
         nano_cpus: component.cpus.map(nano_cpus),
         cpuset_cpus: context.cpus.clone(),
         pids_limit: component.pids_limit,
+        ..common()
+    })
+}
+
+/// What is the same for every container: how it finds others, and how its log is kept.
+pub(super) fn common() -> HostConfig {
+    HostConfig {
         // A name without a dot is a component: while it is gone, Docker answers so at once. Without
         // these two, the lookup goes to the host's name servers, or waits for them in vain.
         dns_options: Some(vec!["ndots:1".to_owned()]),
@@ -144,7 +166,7 @@ fn host_config(
             config: Some(HashMap::from([("max-size".to_owned(), LOG_SIZE.to_owned())])),
         }),
         ..HostConfig::default()
-    })
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "cores are few; casts of floats saturate")]
@@ -152,7 +174,7 @@ fn nano_cpus(cores: f64) -> i64 {
     (cores * 1e9).round() as i64
 }
 
-fn port_bindings(ports: &BTreeMap<u16, u16>) -> PortMap {
+pub(super) fn port_bindings(ports: &BTreeMap<u16, u16>) -> PortMap {
     let binding = |(inside, outside): (&u16, &u16)| {
         let loopback = PortBinding {
             host_ip: Some("127.0.0.1".to_owned()),
@@ -196,14 +218,32 @@ fn restart_policy(written: &str) -> RestartPolicy {
 }
 
 /// How a replica is found on a network: by the component's name, which all replicas share, by its
-/// own, and by what the file adds.
+/// own, and by what the file adds. A proxy of ours takes all of these, and finds it by another.
 pub(super) fn endpoint(
+    context: &RunContext,
     component: &Component,
     replica: &Replica,
     more: &[String],
 ) -> EndpointSettings {
+    match context.proxy(component) {
+        None => front(component, replica, more),
+        Some(_) => named(vec![behind(replica)]),
+    }
+}
+
+/// The same for whatever stands where others look for a replica.
+pub(super) fn front(component: &Component, replica: &Replica, more: &[String]) -> EndpointSettings {
     let mut aliases = vec![component.name.clone(), replica.to_string()];
     aliases.extend(more.iter().cloned());
+    named(aliases)
+}
+
+/// The name by which the proxy before a replica finds it.
+pub(super) fn behind(replica: &Replica) -> String {
+    format!("{replica}-behind")
+}
+
+fn named(aliases: Vec<String>) -> EndpointSettings {
     EndpointSettings { aliases: Some(aliases), ..EndpointSettings::default() }
 }
 
@@ -214,7 +254,7 @@ fn first_network(
     replica: &Replica,
 ) -> Option<NetworkingConfig> {
     let (name, aliases) = networks_of(component).into_iter().next()?;
-    let settings = endpoint(component, replica, aliases);
+    let settings = endpoint(context, component, replica, aliases);
     let joined = HashMap::from([(object_name(&context.run, name), settings)]);
     Some(NetworkingConfig { endpoints_config: Some(joined) })
 }

@@ -16,6 +16,7 @@ pub(crate) fn component(name: &str) -> Component {
         command: None,
         environment: BTreeMap::new(),
         ports: Vec::new(),
+        exposed: Vec::new(),
         networks: BTreeMap::new(),
         depends_on: Vec::new(),
         mounts: Vec::new(),
@@ -46,6 +47,7 @@ pub(in crate::docker) fn context() -> RunContext {
         variables: BTreeMap::from([("CHAOS_PASSWORD".to_owned(), "secret".to_owned())]),
         cpus: Some("1".to_owned()),
         acts_inside: false,
+        proxies: Vec::new(),
     }
 }
 

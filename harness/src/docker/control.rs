@@ -1,5 +1,5 @@
 //! Asks the controls of an application over its published admin port: the chaos switch of the
-//! reference application, or whatever a target offers of the same form.
+//! reference application, our proxy before another one, or whatever a target offers of that form.
 
 use std::time::Duration;
 
@@ -16,27 +16,36 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Longest answer that is read, bytes.
 const LONGEST: usize = 64 << 10;
 
+/// Who is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Door<'a> {
+    /// Whose controls.
+    pub(super) replica: &'a Replica,
+    /// Whether they are those of our proxy before it.
+    pub(super) proxied: bool,
+    /// Port inside the container.
+    pub(super) port: u16,
+}
+
 /// Asks; any answer but success is a failure.
 pub(super) async fn ask(
     site: &Site,
-    replica: &Replica,
-    port: u16,
+    door: Door<'_>,
     request: &HttpRequest,
 ) -> Result<(), DockerError> {
     let HttpRequest { method, path, body } = request;
-    send(site, replica, port, method, path, body.clone()).await.map(|_| ())
+    send(site, door, method, path, body.clone()).await.map(|_| ())
 }
 
 /// A counter, as a field of the JSON object at a path.
 pub(super) async fn count(
     site: &Site,
-    replica: &Replica,
-    port: u16,
+    door: Door<'_>,
     path: &str,
     field: &str,
 ) -> Result<u64, DockerError> {
-    let mut response = send(site, replica, port, "GET", path, None).await?;
-    let refuse = |reason: String| refused(replica, "GET", path, reason);
+    let mut response = send(site, door, "GET", path, None).await?;
+    let refuse = |reason: String| refused(door, "GET", path, reason);
     let body = http::body(&mut response, LONGEST).await.map_err(|error| refuse(error.told()))?;
     let told: Value = serde_json::from_slice(&body).map_err(|error| refuse(error.to_string()))?;
     let count = told.get(field).and_then(Value::as_u64);
@@ -45,14 +54,15 @@ pub(super) async fn count(
 
 async fn send(
     site: &Site,
-    replica: &Replica,
-    port: u16,
+    door: Door<'_>,
     method: &str,
     path: &str,
     body: Option<String>,
 ) -> Result<Response, DockerError> {
-    let refuse = |reason: String| refused(replica, method, path, reason);
-    let published = site.held(replica)?.ports.get(&port).copied();
+    let refuse = |reason: String| refused(door, method, path, reason);
+    let Door { replica, proxied, port } = door;
+    let held = if proxied { site.proxy(replica)? } else { site.held(replica)? };
+    let published = held.ports.get(&port).copied();
     let published = published.ok_or_else(|| refuse(format!("port {port} is not published")))?;
     let url = format!("http://127.0.0.1:{published}{path}");
     let client = http::client(&url).timeout(LIMIT).build();
@@ -70,6 +80,8 @@ async fn send(
     Err(refuse(format!("{} {}", response.status(), String::from_utf8_lossy(&said))))
 }
 
-fn refused(replica: &Replica, method: &str, path: &str, reason: String) -> DockerError {
-    DockerError::Control { what: format!("{method} {path} of {replica}"), reason }
+fn refused(door: Door<'_>, method: &str, path: &str, reason: String) -> DockerError {
+    let Door { replica, proxied, .. } = door;
+    let before = if proxied { "the proxy before " } else { "" };
+    DockerError::Control { what: format!("{method} {path} of {before}{replica}"), reason }
 }

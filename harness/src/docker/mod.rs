@@ -19,6 +19,7 @@ mod logs;
 mod network;
 mod object;
 mod provision;
+mod proxy;
 mod reach;
 mod resource;
 mod runtime;

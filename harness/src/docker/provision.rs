@@ -9,6 +9,7 @@ use bollard::query_parameters::{
 };
 use chaos_reports::record::event::Event;
 use chaos_scenarios::action::Replica;
+use chaos_scenarios::plan::Proxy;
 use chaos_scenarios::target::{Component, Target};
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -18,13 +19,13 @@ use super::container::{self, RunContext};
 use super::error::{DockerError, classify, reason, status};
 use super::free_port::free_ports;
 use super::network::{self, networks_of, object_name};
-use super::{inside, label, logs, start_order, volume};
+use super::{inside, label, logs, proxy, start_order, volume};
 use crate::recorder::Recorder;
 
 /// Containers made or started at the same time; the daemon works on few in parallel anyway.
 pub(super) const CONCURRENT: usize = 16;
 /// How often other ports are tried for a container whose port was taken in the meantime.
-const PORT_ATTEMPTS: u32 = 5;
+pub(super) const PORT_ATTEMPTS: u32 = 5;
 
 /// A container of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,9 @@ pub(super) struct Held {
     /// Port inside → port on loopback.
     pub(super) ports: BTreeMap<u16, u16>,
 }
+
+/// By replica.
+pub(super) type Containers = BTreeMap<Replica, Held>;
 
 /// Provisioning of one run.
 pub(super) struct Provisioning {
@@ -52,8 +56,9 @@ pub(super) struct Provisioning {
 }
 
 impl Provisioning {
-    /// Makes networks, volumes and containers, and starts them. Every container runs at the end.
-    pub(super) async fn run(&self) -> Result<BTreeMap<Replica, Held>, DockerError> {
+    /// Makes networks, volumes and containers, and starts them. Every container runs at the end:
+    /// those of replicas, and the proxies of ours before some of them.
+    pub(super) async fn run(&self) -> Result<(Containers, Containers), DockerError> {
         let Self { daemon, context, target, .. } = self;
         network::create_all(daemon, target, &context.run, &context.labels).await?;
         if context.acts_inside {
@@ -65,6 +70,12 @@ impl Provisioning {
             .into_iter()
             .map(|(component, replica)| self.create_bounded(component, replica));
         let mut held = all(create).await?;
+        let proxies =
+            all(replicas(&target.components).into_iter().filter_map(|(component, replica)| {
+                let proxy = context.proxy(component)?;
+                Some(self.put_before(proxy, component, replica))
+            }));
+        let proxies = proxies.await?;
         for step in start_order::steps(&target.components) {
             let start = replicas(step).into_iter().map(|(component, replica)| {
                 let created = held.get(&replica).cloned();
@@ -73,7 +84,18 @@ impl Provisioning {
             held.extend(all(start).await?);
         }
         self.look_for_deaths(&held).await?;
-        Ok(held)
+        Ok((held, proxies))
+    }
+
+    async fn put_before(
+        &self,
+        proxy: &Proxy,
+        component: &Component,
+        replica: Replica,
+    ) -> Result<(Replica, Held), DockerError> {
+        let _permit = self.concurrent.acquire().await.map_err(|_| DockerError::Halted)?;
+        let held = proxy::start(self, proxy, component, &replica).await?;
+        Ok((replica, held))
     }
 
     async fn create_bounded(
@@ -104,8 +126,9 @@ impl Provisioning {
         component: &Component,
         replica: &Replica,
     ) -> Result<Held, DockerError> {
-        let outside = self.ports(component.ports.len())?;
-        let ports = component.ports.iter().copied().zip(outside).collect();
+        let inside = self.context.own_ports(component);
+        let outside = self.ports(inside.len())?;
+        let ports = inside.into_iter().zip(outside).collect();
         self.create_with(component, replica, ports).await
     }
 
@@ -132,7 +155,12 @@ impl Provisioning {
         for (network, aliases) in networks_of(component).into_iter().skip(1) {
             let request = bollard::models::NetworkConnectRequest {
                 container: id.clone(),
-                endpoint_config: Some(container::endpoint(component, replica, aliases)),
+                endpoint_config: Some(container::endpoint(
+                    &self.context,
+                    component,
+                    replica,
+                    aliases,
+                )),
             };
             let joined = object_name(&self.context.run, network);
             let done = self.daemon.client.connect_network(&joined, request).await;
@@ -173,7 +201,7 @@ impl Provisioning {
         Ok(held)
     }
 
-    async fn discard(&self, held: &Held) -> Result<(), DockerError> {
+    pub(super) async fn discard(&self, held: &Held) -> Result<(), DockerError> {
         let options =
             bollard::query_parameters::RemoveContainerOptionsBuilder::default().force(true).build();
         match self.daemon.client.remove_container(&held.id, Some(options)).await {
@@ -184,7 +212,7 @@ impl Provisioning {
         }
     }
 
-    fn ports(&self, count: usize) -> Result<Vec<u16>, DockerError> {
+    pub(super) fn ports(&self, count: usize) -> Result<Vec<u16>, DockerError> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let ports = free_ports(count, &given, spread(&self.context.run))?;
         given.extend(&ports);

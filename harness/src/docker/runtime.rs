@@ -132,6 +132,7 @@ impl DockerRuntime {
             variables: variables(plan)?,
             cpus: self.daemon.facts.target_cpus(),
             acts_inside: plan.acts_inside(),
+            proxies: plan.proxies(),
         };
         let variables = context.variables.clone();
         let images = pinned::images(&self.daemon, &context, plan, &self.images).await?;
@@ -150,12 +151,12 @@ impl DockerRuntime {
             concurrent: Arc::clone(&standing.concurrent),
         };
         let task = tokio::spawn(async move {
-            let containers = provisioning.run().await?;
-            Ok(Site::new(provisioning, containers))
+            let (containers, proxies) = provisioning.run().await?;
+            Ok(Site::new(provisioning, containers, proxies))
         });
         *standing.provisioning.lock().await = Some(task);
         let site = Arc::new(standing.provisioned().await?);
-        let ports = published(&site.containers());
+        let ports = published(&site.published());
         let sample = usage::sample(Arc::clone(&site));
         lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(sample)));
         *lock(&standing.site) = Some(site);

@@ -24,6 +24,8 @@ pub(super) struct Site {
     /// What made them.
     pub(super) maker: Provisioning,
     containers: Mutex<BTreeMap<Replica, Held>>,
+    /// The proxies of ours, by the replica that each stands before.
+    proxies: BTreeMap<Replica, Held>,
     /// What our program uses up inside containers.
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
     /// What is done to queues.
@@ -35,10 +37,15 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(maker: Provisioning, containers: BTreeMap<Replica, Held>) -> Self {
+    pub(super) fn new(
+        maker: Provisioning,
+        containers: BTreeMap<Replica, Held>,
+        proxies: BTreeMap<Replica, Held>,
+    ) -> Self {
         Self {
             maker,
             containers: Mutex::new(containers),
+            proxies,
             hogs: tokio::sync::Mutex::default(),
             brokers: tokio::sync::Mutex::default(),
             fillers: tokio::sync::Mutex::default(),
@@ -60,7 +67,23 @@ impl Site {
         containers.get(replica).cloned().ok_or_else(|| unknown(replica))
     }
 
-    /// All containers.
+    /// The container of the proxy before a replica.
+    pub(super) fn proxy(&self, replica: &Replica) -> Result<Held, DockerError> {
+        self.proxies.get(replica).cloned().ok_or_else(|| unknown(replica))
+    }
+
+    /// All replicas with what is published for each, be it by a proxy before it.
+    pub(super) fn published(&self) -> BTreeMap<Replica, Held> {
+        let mut containers = self.containers();
+        for (replica, proxy) in &self.proxies {
+            if let Some(held) = containers.get_mut(replica) {
+                held.ports.extend(&proxy.ports);
+            }
+        }
+        containers
+    }
+
+    /// All containers of replicas.
     pub(super) fn containers(&self) -> BTreeMap<Replica, Held> {
         self.containers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,11 +1,13 @@
 //! What our program does inside the containers of a target (`chaos helper`): the part of a fault
-//! that cannot be done from outside. It says on its standard output what it did, or why it could not.
+//! that cannot be done from outside; and what it does before them, as a proxy. It says on its
+//! standard output what it did, or why it could not.
 
 pub mod broker;
 mod crash;
 pub mod fill;
 mod hog;
 pub mod network;
+mod proxy;
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -30,11 +32,11 @@ struct Failure {
 }
 
 /// Does a task.
-pub fn main(task: Task) -> ExitCode {
+pub fn main(task: &Task) -> ExitCode {
     let done = match task {
         Task::Crash => crash::crash(),
-        Task::HogCpu { threads } => Ok(hog::cpu(threads)),
-        Task::HogMemory { until } => hog::memory(until),
+        Task::HogCpu { threads } => Ok(hog::cpu(*threads)),
+        Task::HogMemory { until } => hog::memory(*until),
         Task::Network => network::main(),
         Task::NetworkSweep => network::sweep(),
         Task::Hold => fill::hold(),
@@ -47,6 +49,7 @@ pub fn main(task: Task) -> ExitCode {
             broker::run(broker::sweep::take_out(&queue, dead.as_deref(), sent))
         }
         Task::QueueDepths { queues } => broker::run(broker::depths::tell(&queues)),
+        Task::Proxy(arguments) => proxy::main(arguments),
     };
     match done {
         Ok(said) => {

@@ -112,12 +112,12 @@ fn answers(port: u16) {
     }
 }
 
-fn docker(words: &[&str]) -> String {
+pub(crate) fn docker(words: &[&str]) -> String {
     let output = Command::new("docker").args(words).output().expect("docker");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn container(standing: &Standing, replica: &Replica) -> String {
+pub(crate) fn container(standing: &Standing, replica: &Replica) -> String {
     format!("chaos-{}-{replica}", standing.identity.run)
 }
 

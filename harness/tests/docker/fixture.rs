@@ -70,6 +70,7 @@ pub(crate) fn component(name: &str, command: &[&str]) -> Component {
         command: Some(command.iter().map(|&word| word.to_owned()).collect()),
         environment: BTreeMap::from([("SECRET".to_owned(), "${CHAOS_PASSWORD}".to_owned())]),
         ports: Vec::new(),
+        exposed: Vec::new(),
         networks: BTreeMap::from([("back".to_owned(), Vec::new())]),
         depends_on: Vec::new(),
         mounts: Vec::new(),

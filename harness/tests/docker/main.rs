@@ -19,6 +19,7 @@ mod lifecycle;
 mod metrics;
 mod packets;
 mod resources;
+mod proxies;
 mod topology;
 mod trouble;
 mod volumes;

@@ -31,16 +31,19 @@ pub enum Aspect {
     Disk,
     /// The trouble that the application makes for itself.
     Switch,
+    /// The trouble that a proxy of ours makes before it.
+    Proxy,
 }
 
 impl Aspect {
     /// Whether one fault on this and another on `other` would undo each other: both act on the
     /// same, or one lives in the processes that the other one ends or freezes, or has to start
-    /// those that ended for it.
+    /// those that ended for it, or that somebody else ended.
     pub fn excludes(self, other: Self) -> bool {
-        use Aspect::{CpuHog, Disk, MemoryHog, Messages, QueueLimits, Switch};
-        let inside =
-            |aspect| matches!(aspect, CpuHog | Disk | MemoryHog | Messages | QueueLimits | Switch);
+        use Aspect::{CpuHog, Disk, MemoryHog, Messages, Proxy, QueueLimits, Switch};
+        let inside = |aspect| {
+            matches!(aspect, CpuHog | Disk | MemoryHog | Messages | Proxy | QueueLimits | Switch)
+        };
         self == other
             || (self == Self::Process && inside(other))
             || (other == Self::Process && inside(self))
@@ -61,6 +64,7 @@ impl fmt::Display for Aspect {
             Self::QueueLimits => "how much its queues hold",
             Self::Disk => "how full its volumes are",
             Self::Switch => "its chaos switch",
+            Self::Proxy => "the proxy before it",
         })
     }
 }
@@ -78,7 +82,8 @@ impl Action {
             | Self::Unpause { .. }
             | Self::Remove { .. }
             | Self::Swap { .. } => Aspect::Process,
-            Self::Http { .. } => Aspect::Switch,
+            Self::Http { proxied: None, .. } => Aspect::Switch,
+            Self::Http { proxied: Some(_), .. } => Aspect::Proxy,
             Self::Impair { .. } | Self::EndImpair { .. } => Aspect::Traffic,
             Self::Poison { .. } | Self::EndPoison { .. } => Aspect::Messages,
             Self::LimitQueues { .. } | Self::UnlimitQueues { .. } => Aspect::QueueLimits,

@@ -168,6 +168,9 @@ pub enum Check {
     Counter {
         /// Whom.
         replica: Replica,
+        /// The port of the replica before which our proxy is asked; none for the application.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proxied: Option<u16>,
         /// Port inside the container.
         port: u16,
         /// Path that is asked.
@@ -272,9 +275,10 @@ impl fmt::Display for Check {
             Self::RunsImage { image: Some(image), .. } => {
                 return write!(formatter, "{replica} runs {image}");
             }
-            Self::Counter { field, counts, .. } => {
+            Self::Counter { proxied, field, counts, .. } => {
                 let how = if *counts { "above zero" } else { "zero" };
-                return write!(formatter, "{replica} says that `{field}` is {how}");
+                let before = if proxied.is_some() { "the proxy before " } else { "" };
+                return write!(formatter, "{before}{replica} says that `{field}` is {how}");
             }
             Self::Ready { .. } => "is ready",
         };

@@ -60,9 +60,14 @@ impl fmt::Display for Action {
             Self::Swap { replica, image: None } => {
                 write!(formatter, "put {replica} in its place again")
             }
-            Self::Http { replica, port, request: HttpRequest { method, path, body } } => {
+            Self::Http { replica, proxied, port, request } => {
+                let HttpRequest { method, path, body } = request;
                 let body = body.as_ref().map(|body| format!(" {body}")).unwrap_or_default();
-                write!(formatter, "{method} {path} of {replica}:{port}{body}")
+                let whom = match proxied {
+                    None => format!("{replica}:{port}"),
+                    Some(before) => format!("the proxy before {replica}:{before}"),
+                };
+                write!(formatter, "{method} {path} of {whom}{body}")
             }
         }
     }

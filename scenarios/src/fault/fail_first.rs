@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::{Kind, Victims, switch};
+use super::switch::{self, Place};
+use super::{Kind, Victims};
 use crate::action::Injection;
-
 use crate::selector::Selector;
 use crate::text::Item;
 
@@ -14,8 +14,8 @@ use crate::text::Item;
 pub struct FailFirst {
     /// Whom.
     pub selector: Selector,
-    /// Where, as `STEP.POINT`.
-    pub at: String,
+    /// Where.
+    pub place: Place,
     /// How many.
     pub times: u32,
     /// HTTP status of the answers.
@@ -26,11 +26,11 @@ impl Kind for FailFirst {
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let selector = Selector::from_fields(&mut fields);
-        let at = switch::place(&mut fields);
+        let place = Place::read(&mut fields);
         let times = fields.required("times").and_then(|item| times(&item));
         let status = switch::status(&mut fields);
         fields.finish();
-        Some(Self { selector: selector?, at: at?, times: times?, status: status? })
+        Some(Self { selector: selector?, place: place?, times: times?, status: status? })
     }
 
     fn selector(&self) -> Option<&Selector> {
@@ -46,7 +46,7 @@ impl Kind for FailFirst {
         order.insert("mode".to_owned(), json!("status"));
         order.insert("status".to_owned(), json!(self.status));
         order.insert("first".to_owned(), json!(self.times));
-        switch::armed(victims, &self.at, &order)
+        switch::armed(victims, &self.place, &order)
     }
 }
 

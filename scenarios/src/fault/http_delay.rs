@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::{Kind, Victims, switch};
+use super::switch::{self, Place};
+use super::{Kind, Victims};
 use crate::action::Injection;
 use crate::quantity::{Percent, Span};
 use crate::selector::Selector;
@@ -17,8 +18,8 @@ const LONGEST: Span = Span::seconds(60);
 pub struct HttpDelay {
     /// Whom.
     pub selector: Selector,
-    /// Where, as `STEP.POINT`.
-    pub at: String,
+    /// Where.
+    pub place: Place,
     /// How much longer.
     pub delay: Span,
     /// The share of the calls.
@@ -29,11 +30,11 @@ impl Kind for HttpDelay {
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let selector = Selector::from_fields(&mut fields);
-        let at = switch::place(&mut fields);
+        let place = Place::read(&mut fields);
         let delay = fields.required("delay").and_then(|item| delay(&item));
         let probability = switch::probability(&mut fields);
         fields.finish();
-        Some(Self { selector: selector?, at: at?, delay: delay?, probability: probability? })
+        Some(Self { selector: selector?, place: place?, delay: delay?, probability: probability? })
     }
 
     fn selector(&self) -> Option<&Selector> {
@@ -49,7 +50,7 @@ impl Kind for HttpDelay {
         order.insert("mode".to_owned(), json!("delay"));
         order.insert("delay_ms".to_owned(), json!(self.delay.micros() / 1000));
         order.insert("probability".to_owned(), json!(self.probability.ratio()));
-        switch::armed(victims, &self.at, &order)
+        switch::armed(victims, &self.place, &order)
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::{Kind, Victims, switch};
+use super::switch::{self, Place};
+use super::{Kind, Victims};
 use crate::action::Injection;
 use crate::quantity::Percent;
 use crate::selector::Selector;
@@ -14,8 +15,8 @@ use crate::text::Item;
 pub struct HttpError {
     /// Whom.
     pub selector: Selector,
-    /// Where, as `STEP.POINT`.
-    pub at: String,
+    /// Where.
+    pub place: Place,
     /// The share of the calls.
     pub probability: Percent,
     /// HTTP status of the answers.
@@ -26,11 +27,16 @@ impl Kind for HttpError {
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let selector = Selector::from_fields(&mut fields);
-        let at = switch::place(&mut fields);
+        let place = Place::read(&mut fields);
         let probability = switch::probability(&mut fields);
         let status = switch::status(&mut fields);
         fields.finish();
-        Some(Self { selector: selector?, at: at?, probability: probability?, status: status? })
+        Some(Self {
+            selector: selector?,
+            place: place?,
+            probability: probability?,
+            status: status?,
+        })
     }
 
     fn selector(&self) -> Option<&Selector> {
@@ -46,6 +52,6 @@ impl Kind for HttpError {
         order.insert("mode".to_owned(), json!("status"));
         order.insert("status".to_owned(), json!(self.status));
         order.insert("probability".to_owned(), json!(self.probability.ratio()));
-        switch::armed(victims, &self.at, &order)
+        switch::armed(victims, &self.place, &order)
     }
 }

@@ -29,6 +29,7 @@ mod pause;
 mod poison_message;
 mod queue;
 mod queue_limit;
+mod proxied;
 mod remove;
 mod restart;
 mod rolling_restart;
@@ -62,6 +63,7 @@ pub use rolling_restart::RollingRestart;
 pub use scale::Scale;
 pub use stop::Stop;
 pub use swap::Swap;
+pub use switch::Place;
 pub use traffic::Traffic;
 pub use victims::Victims;
 
@@ -214,11 +216,11 @@ faults! {
     "traffic" Traffic
         "changes the rate of arrivals while it lasts";
     "http-error" HttpError
-        "its application answers a share of the calls with an error (own chaos switch)";
+        "it answers a share of the calls with an error (own chaos switch, or a proxy of ours before it)";
     "http-delay" HttpDelay
-        "its application takes longer for a share of the calls (own chaos switch)";
+        "it takes longer for a share of the calls (own chaos switch, or a proxy of ours before it)";
     "fail-first" FailFirst
-        "its application fails the first calls, and none after them (own chaos switch)";
+        "it fails the first calls, and none after them (own chaos switch, or a proxy of ours before it)";
 }
 
 /// Reads `grace`, the time that a process has to end; left out, the target file says it. The outer

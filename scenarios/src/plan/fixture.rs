@@ -100,6 +100,7 @@ fn component(name: &str, role: Role, replicas: u32) -> Component {
         command: None,
         environment: BTreeMap::new(),
         ports: Vec::new(),
+        exposed: Vec::new(),
         networks: BTreeMap::new(),
         depends_on: Vec::new(),
         mounts: Vec::new(),

@@ -9,11 +9,13 @@ mod conflict;
 pub mod control;
 mod draft;
 pub mod profile;
+mod proxy;
 mod render;
 mod timeline;
 
 pub use compile::{CompileError, Overrides, PlanRequest};
 pub use control::control_of;
+pub use proxy::Proxy;
 pub use render::render;
 
 use crate::action::{Action, Injection};
@@ -161,7 +163,7 @@ impl Plan {
 
     /// Whether a program of ours is needed in any container, be it one of our own.
     pub fn uses_own_program(&self) -> bool {
-        self.acts_inside() || !self.target.volume_sizes.is_empty()
+        self.acts_inside() || !self.target.volume_sizes.is_empty() || !self.proxies().is_empty()
     }
 
     /// Whether something becomes of packets, for which a program of ours is needed in a network
@@ -174,7 +176,7 @@ impl Plan {
     /// Whether a fault uses the chaos switch of an application.
     pub fn uses_switch(&self) -> bool {
         let mut actions = self.timeline.iter().flat_map(|fault| &fault.injection.inject);
-        actions.any(|action| matches!(action, Action::Http { .. }))
+        actions.any(|action| matches!(action, Action::Http { proxied: None, .. }))
     }
 
     /// Images that faults put in the place of others.

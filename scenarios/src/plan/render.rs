@@ -1,5 +1,6 @@
 //! A plan in words: what would be started, touched and measured.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{After, Plan, PlannedFault, RunKind};
@@ -28,6 +29,7 @@ fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(text, "  cannot be run on this machine: {reason}")?;
     }
     write_components(text, plan)?;
+    write_proxies(text, plan)?;
     write_load(text, plan)?;
     write_phases(text, plan)?;
     write_timeline(text, plan)?;
@@ -63,6 +65,28 @@ fn write_sizes(text: &mut String, plan: &Plan) -> std::fmt::Result {
     let width = sizes.keys().map(|name| name.chars().count()).max().unwrap_or_default();
     for (name, size) in sizes {
         writeln!(text, "    {name:width$}  {size}")?;
+    }
+    Ok(())
+}
+
+/// What stands before components, and what does not reach them through it.
+fn write_proxies(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    let proxies = plan.proxies();
+    if proxies.is_empty() {
+        return Ok(());
+    }
+    let listed = |ports: &BTreeSet<u16>| {
+        ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    writeln!(text, "\n  proxies of ours, one before each replica during the whole run")?;
+    for proxy in &proxies {
+        let http = listed(&proxy.http);
+        let passed = match proxy.passed.is_empty() {
+            true => String::new(),
+            false => format!(", passes {} on as it is", listed(&proxy.passed)),
+        };
+        let name = &proxy.component;
+        writeln!(text, "    {name}: speaks HTTP on {http}{passed}, and lets nothing else through")?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::compile::PlanRequest;
 use super::draft::{self, Draft, Start};
-use super::{After, PlannedFault, conflict};
+use super::{After, PlannedFault, conflict, proxy};
 use crate::action::Replica;
 use crate::quantity::{Rate, Span};
 use crate::scenario::{Begin, OnMissing, Step, TIMELINE_LIMIT};
@@ -64,6 +64,7 @@ pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) 
         }
     }
     conflict::check(request, &drafts, diagnostics);
+    proxy::check(request, &drafts, diagnostics);
     if timeline.not_applicable.is_none() {
         timeline.bursts = bursts(request, &drafts);
         timeline.faults = sorted(drafts);

@@ -202,12 +202,12 @@ pub(super) fn endpoint(item: &Item<'_>, names: &Names, schemes: &[&str]) -> Opti
 impl Chaos {
     /// Adds to a service what the section says about it.
     pub(super) fn complete(&self, service: Service<'_>) -> Component {
-        let Service { mut component, exposed, .. } = service;
+        let Service { mut component, .. } = service;
         if let Some(role) = self.roles.get(&component.name) {
             component.role = *role;
         }
         component.ready = self.ready.get(&component.name).cloned().or_else(|| {
-            let port = *exposed.first().or(component.ports.first())?;
+            let port = *component.exposed.first().or(component.ports.first())?;
             Some(connection(&component.name, port))
         });
         let named = self.endpoints().chain(&component.ready);

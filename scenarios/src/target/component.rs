@@ -25,8 +25,6 @@ const PASSED_OVER: [&str; 4] = ["labels", "healthcheck", "stdin_open", "tty"];
 pub(super) struct Service<'a> {
     /// Its role is a guess and it is not known when it is ready, until `x-chaos` is read.
     pub(super) component: Component,
-    /// Ports that it listens on without publishing them, in the order of the file.
-    pub(super) exposed: Vec<u16>,
     /// The services that it depends on, with the places where it says so.
     pub(super) depends_on: Vec<(String, Item<'a>)>,
 }
@@ -50,6 +48,7 @@ pub(super) fn read<'a>(name: &str, item: &Item<'a>, names: &Names) -> Option<Ser
             .and_then(|item| environment(&item))
             .unwrap_or_default(),
         ports: fields.list("ports", published_port),
+        exposed: fields.list("expose", exposed_port),
         networks: given(&mut fields, "networks")
             .and_then(|item| networks(&item, names))
             .filter(|joined| !joined.is_empty())
@@ -77,7 +76,6 @@ pub(super) fn read<'a>(name: &str, item: &Item<'a>, names: &Names) -> Option<Ser
         pids_limit: None,
         ready: None,
     };
-    let exposed = fields.list("expose", exposed_port);
     read_process(&mut fields, &mut component);
     read_rights(&mut fields, &mut component);
     read_limits(&mut fields, &mut component);
@@ -85,7 +83,7 @@ pub(super) fn read<'a>(name: &str, item: &Item<'a>, names: &Names) -> Option<Ser
         let _ = fields.optional(key);
     }
     fields.finish_with(|key| refusal(REFUSED, key));
-    Some(Service { component, exposed, depends_on })
+    Some(Service { component, depends_on })
 }
 
 /// The value of a key, unless it is left out or empty, which mean the same for some keys.

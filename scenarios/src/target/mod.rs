@@ -17,7 +17,7 @@ mod volume;
 #[cfg(test)]
 mod volume_tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,9 @@ pub struct Component {
     /// Signal that stops it, if not SIGTERM.
     pub stop_signal: Option<String>,
     /// Whether Docker's init is process 1.
+    /// Further ports that it listens on, as the file says.
+    #[serde(default)]
+    pub exposed: Vec<u16>,
     pub init: bool,
     /// Host name inside, if not the default.
     pub hostname: Option<String>,
@@ -237,3 +240,17 @@ impl Target {
         self.components.iter().find(|component| component.name == name)
     }
 }
+impl Component {
+    /// The ports that it is known to listen on, in order.
+    pub fn known_ports(&self) -> BTreeSet<u16> {
+        self.ports.iter().chain(&self.exposed).copied().collect()
+    }
+}
+
+    /// The places that the file names, apart from those that tell whether a component is ready.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let lists = self.audit.iter().chain(&self.pending).chain(&self.redrive);
+        let databases = self.audit_sql.iter().map(|audit| &audit.database);
+        lists.chain(databases).chain([&self.entry])
+    }
+

@@ -1,9 +1,10 @@
 //! How it was measured and what it cannot show: definitions, the targets' own constants, the load
 //! generator itself, versions, limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaos_scenarios::measure::{Measure, Unit};
+use chaos_scenarios::plan::{Plan, Proxy};
 use maud::{Markup, html};
 
 use crate::chart::sampling::percentile;
@@ -63,6 +64,7 @@ pub(super) fn section(report: &ExperimentReport, scenarios: &[ScenarioView]) -> 
                 div { dt { (word) } dd { (says) } }
             } }
             (generator(scenarios))
+            (proxies(report))
             h3 { "Limits of the study" }
             ul.plain { @for limit in LIMITS { li { (limit) } } }
             h3 { "Constants of the targets" }
@@ -130,6 +132,30 @@ fn generator_row(name: &str, run: &RunReport) -> Markup {
             td { (run.plan.seed) }
         }
     }
+}
+
+/// What stood before components that cannot make trouble for themselves, before the fault as after.
+fn proxies(report: &ExperimentReport) -> Markup {
+    let plans = report.runs.iter().filter_map(|run| run.record.plan());
+    let lines: BTreeSet<String> = plans.flat_map(proxies_of).collect();
+    if lines.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "Proxies of ours" }
+        p { "They stood before every replica during the whole run, the baseline included: their cost is part of all its figures, and while a replica was gone its callers met the proxy's 502." }
+        ul.plain { @for line in &lines { li { (line) } } }
+    }
+}
+
+fn proxies_of(plan: &Plan) -> Vec<String> {
+    let target = target_name(&plan.target.name, &plan.mode);
+    let line = |proxy: &Proxy| {
+        let ports: Vec<String> = proxy.http.iter().map(ToString::to_string).collect();
+        let (ports, component) = (ports.join(", "), &proxy.component);
+        format!("{} on {target}: {component}, HTTP on {ports}", plan.scenario)
+    };
+    plan.proxies().iter().map(line).collect()
 }
 
 /// Constants by target; the same target in several scenarios is told once.
