@@ -8,6 +8,7 @@
     reason = "a test"
 )]
 
+mod bare;
 mod broker;
 mod broker_client;
 mod cleaning;
@@ -18,8 +19,8 @@ mod images;
 mod lifecycle;
 mod metrics;
 mod packets;
-mod resources;
 mod proxies;
+mod resources;
 mod topology;
 mod trouble;
 mod volumes;
