@@ -237,3 +237,5 @@ impl ScenarioFile {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wrong_tests;

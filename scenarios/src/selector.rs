@@ -180,3 +180,64 @@ fn read_mode(item: &Item<'_>) -> Option<Mode> {
     }
     share.wrong(format!("{percent} is not a whole number from 1 to 100"), None)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::plan::fixture::monolith;
+    use crate::text;
+
+    /// The fixture with four applications: a proxy, `app` ×4, a database.
+    fn target() -> Target {
+        let mut target = monolith();
+        target.components[1].replicas = 4;
+        target
+    }
+
+    fn chosen(written: &str, seed: u64) -> String {
+        let selector = text::decode("test.yaml", written, Selector::read);
+        let selector = selector.unwrap_or_else(|wrong| panic!("{wrong}")).0;
+        let replicas = selector.resolve(&target(), Some("database"), seed, "test");
+        replicas.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn replicas_are_chosen_by_role_by_name_and_all_at_once() {
+        for (written, replicas) in [
+            ("{role: app}", "app-1 app-2 app-3 app-4"),
+            ("{role: app, mode: all}", "app-1 app-2 app-3 app-4"),
+            ("{role: app, mode: one}", "app-1"),
+            ("{name: app}", "app-1 app-2 app-3 app-4"),
+            ("{name: app-3}", "app-3"),
+            ("{name: app-5}", ""),
+            ("{name: ap}", ""),
+            ("{role: broker}", ""),
+            ("{role: broker, mode: {fixed-percent: 100}}", ""),
+            ("{role: broker, mode: random}", ""),
+            ("{role: each}", "database-1"),
+            ("{role: all}", "proxy-1 app-1 app-2 app-3 app-4 database-1"),
+            ("{role: all, mode: one}", "proxy-1"),
+            ("{role: app, mode: {fixed-percent: 100}}", "app-1 app-2 app-3 app-4"),
+        ] {
+            assert_eq!(chosen(written, 7), replicas, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_rounded_up_and_drawn_from_the_seed() {
+        for (percent, count) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3), (99, 4), (100, 4)] {
+            let written = format!("{{role: app, mode: {{fixed-percent: {percent}}}}}");
+            let drawn: BTreeSet<String> = (0..200).map(|seed| chosen(&written, seed)).collect();
+            assert!(drawn.iter().all(|drawn| drawn.split(' ').count() == count), "{drawn:?}");
+            // Every choice of `count` of 4 comes.
+            let choices = [1, 4, 6, 4, 1][count];
+            assert_eq!(drawn.len(), choices, "{percent} % gives {drawn:?}");
+            assert_eq!(chosen(&written, 5), chosen(&written, 5));
+        }
+        let random: BTreeSet<String> =
+            (0..200).map(|seed| chosen("{role: app, mode: random}", seed)).collect();
+        assert_eq!(random.len(), 4, "{random:?}");
+    }
+}

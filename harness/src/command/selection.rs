@@ -17,7 +17,7 @@ use chaos_scenarios::text::Diagnostics;
 use chaos_scenarios::workload::{self, Workload};
 use chaos_targets::CATALOGUE;
 
-use super::validate;
+use super::validate::{self, File};
 use crate::cli::Selection;
 use crate::docker;
 use crate::exit::Failure;
@@ -38,8 +38,7 @@ type Asked = (Target, Option<Modes>);
 
 /// Resolves a selection.
 pub(super) fn choose(selection: &Selection) -> Result<Chosen, Failure> {
-    let scenarios = scenarios(selection)?;
-    let targets = targets(&selection.targets)?;
+    let (scenarios, targets) = both(scenarios(selection), targets(&selection.targets))?;
     let workloads = workloads(&targets)?;
     let seed = selection.seed.unwrap_or_else(drawn_seed);
     let profile: Profile = selection.profile.parse().map_err(usage)?;
@@ -109,11 +108,22 @@ fn drawn_seed() -> u64 {
     u64::try_from(wall_clock()).unwrap_or_default() & ((1 << 53) - 1)
 }
 
+/// Both, or the mistakes in the files of both.
+fn both<A, B>(one: Result<A, Failure>, other: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(Failure::Files(wrong)), Err(Failure::Files(more))) => {
+            Err(Failure::Files([wrong, more].concat()))
+        }
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
+}
+
 fn scenarios(selection: &Selection) -> Result<Vec<ScenarioFile>, Failure> {
     let mut wrong = Vec::new();
     let mut found = Vec::new();
-    for (file, text) in scenario_texts(selection)? {
-        match scenario::decode(&file, &text) {
+    for text in scenario_texts(selection)? {
+        match text.and_then(|(file, text)| scenario::decode(&file, &text)) {
             Ok(scenario) => found.push(scenario),
             Err(diagnostics) => wrong.push(diagnostics),
         }
@@ -133,18 +143,20 @@ fn scenarios(selection: &Selection) -> Result<Vec<ScenarioFile>, Failure> {
     }
 }
 
-fn scenario_texts(selection: &Selection) -> Result<Vec<(String, String)>, Failure> {
+/// Name and text of each file, or why it cannot be read.
+type FileText = Result<(String, String), Diagnostics>;
+
+fn scenario_texts(selection: &Selection) -> Result<Vec<FileText>, Failure> {
     if selection.scenarios.is_empty() {
-        return Ok(library::names().filter_map(library_file).collect());
+        return Ok(library::names().filter_map(library_file).map(Ok).collect());
     }
     selection
         .scenarios
         .iter()
         .map(|typed| match library_file(typed) {
-            Some(found) => Ok(found),
+            Some(found) => Ok(Ok(found)),
             None if looks_like_file(typed) => {
-                let (file, _, text) = validate::read(Path::new(typed))?;
-                Ok((file, text))
+                Ok(validate::read(Path::new(typed)).map(|read| (read.file, read.text)))
             }
             None => Err(unknown("scenario", typed, library::names(), "chaos list scenarios")),
         })
@@ -166,11 +178,15 @@ fn targets(typed: &[String]) -> Result<Vec<Asked>, Failure> {
     let mut found: Vec<Asked> = Vec::new();
     let mut wrong: Vec<Diagnostics> = Vec::new();
     for word in typed {
-        for (file, name, text, mode) in target_texts(word)? {
-            let modes = mode.map(|mode| modes(&mode));
-            match target::decode(&file, &name, &text) {
-                Ok(target) if found.contains(&(target.clone(), modes.clone())) => {}
-                Ok(target) => found.push((target, modes)),
+        for text in target_texts(word)? {
+            let read = text.and_then(|(read, mode)| {
+                let modes = mode.map(|mode| modes(&mode));
+                let target = target::decode(&read.file, &read.name, &read.text)?;
+                Ok((target, modes))
+            });
+            match read {
+                Ok(asked) if found.contains(&asked) => {}
+                Ok(asked) => found.push(asked),
                 Err(diagnostics) => wrong.push(diagnostics),
             }
         }
@@ -178,12 +194,12 @@ fn targets(typed: &[String]) -> Result<Vec<Asked>, Failure> {
     if wrong.is_empty() { Ok(found) } else { Err(Failure::Files(wrong)) }
 }
 
-type TargetText = (String, String, String, Option<String>);
+/// A target's file and the mode that was asked of it, or why it cannot be read.
+type TargetText = Result<(File, Option<String>), Diagnostics>;
 
 fn target_texts(typed: &str) -> Result<Vec<TargetText>, Failure> {
     if looks_like_file(typed) {
-        let (file, name, text) = validate::read(Path::new(typed))?;
-        return Ok(vec![(file, name, text, None)]);
+        return Ok(vec![validate::read(Path::new(typed)).map(|read| (read, None))]);
     }
     let (pattern, mode) = match typed.split_once('@') {
         Some((pattern, mode)) => (pattern, Some(mode.to_owned())),
@@ -194,7 +210,8 @@ fn target_texts(typed: &str) -> Result<Vec<TargetText>, Failure> {
         .filter(|it| matches(pattern, it.name))
         .map(|it| {
             let file = format!("{}/compose.yaml", it.name);
-            (file, it.name.to_owned(), it.compose.to_owned(), mode.clone())
+            let (name, text) = (it.name.to_owned(), it.compose.to_owned());
+            Ok((File { file, name, text }, mode.clone()))
         })
         .collect();
     if matching.is_empty() {
@@ -221,8 +238,9 @@ fn workloads(targets: &[Asked]) -> Result<BTreeMap<String, Workload>, Failure> {
         let workload = match workload::builtin(name) {
             Some(workload) => workload,
             None if looks_like_file(name) => {
-                let (file, _, text) = validate::read(Path::new(name))?;
-                workload::decode(&file, &text).map_err(|wrong| Failure::Files(vec![wrong]))?
+                let read = validate::read(Path::new(name));
+                let decoded = read.and_then(|read| workload::decode(&read.file, &read.text));
+                decoded.map_err(|wrong| Failure::Files(vec![wrong]))?
             }
             None => {
                 return Err(Failure::Usage(format!(

@@ -3,6 +3,9 @@
 use chaos_scenarios::text::{Diagnostic, Diagnostics};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource};
 
+/// Lines up to so many bytes are drawn; a mistake on a longer one is told in words.
+const LONGEST_LINE: usize = 1000;
+
 /// Sets up how diagnostics are drawn, for the whole process.
 pub fn install() {
     // Only fails if a hook is set already, and then that one is as good.
@@ -22,6 +25,9 @@ pub fn show(files: &[Diagnostics]) {
 }
 
 fn drawn(file: &Diagnostics, diagnostic: &Diagnostic) -> String {
+    if longest_line_at(&file.text, diagnostic) > LONGEST_LINE {
+        return diagnostic.to_string();
+    }
     let Diagnostic { file: name, line, column, span, message, label, help } = diagnostic;
     let length = (span.end - span.start).max(1).min(file.text.len().saturating_sub(span.start));
     let marked =
@@ -37,6 +43,12 @@ fn drawn(file: &Diagnostics, diagnostic: &Diagnostic) -> String {
         Ok(()) => text,
         Err(_) => format!("{name}:{line}:{column}: {message}\n"),
     }
+}
+
+/// Bytes of the longest line that would be drawn: that of the mistake, and one before and after.
+fn longest_line_at(text: &str, diagnostic: &Diagnostic) -> usize {
+    let lines = text.lines().skip(diagnostic.line.saturating_sub(2)).take(3);
+    lines.map(str::len).max().unwrap_or_default()
 }
 
 fn handler() -> GraphicalReportHandler {

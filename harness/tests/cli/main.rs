@@ -1,6 +1,8 @@
 //! The program as a person or a pipeline meets it: what is typed, what is told, and the exit code.
 //! Nothing here needs Docker; what needs it is told that there is none.
 
+mod wrong_files;
+
 use std::fs;
 use std::path::Path;
 

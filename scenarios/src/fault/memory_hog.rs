@@ -51,7 +51,8 @@ impl Kind for MemoryHog {
             ));
         }
         Ok(hogging(victims, |replica| {
-            let until = limit(replica).map_or(0, |limit| limit.0 / 100 * u64::from(self.fill));
+            let until = limit(replica)
+                .map_or(0, |limit| (limit.0 / 100).saturating_mul(u64::from(self.fill)));
             Hog::Memory { until: Bytes(until >> 20 << 20) }
         }))
     }

@@ -166,6 +166,23 @@ fn what_cannot_be_is_found_before_it_starts() {
 }
 
 #[test]
+fn everything_at_once_must_be_said() {
+    let mut target = broker();
+    target.components.retain(|component| component.role == crate::target::Role::Service);
+    let method = |selector: &str| format!("method:\n  - fault: {{kill: {{{selector}}}}}\n");
+    let on = |selector: &str| compile(&file(&method(selector)), &target);
+    let wrong = on("role: service").expect_err("all of it").to_string();
+    assert_snapshot!(wrong, @"test.yaml:4:26: role `service` means every component of broker alike (say `role: all` if everything is meant, or `name:` one component)");
+    let half = on("role: service, mode: {fixed-percent: 50}").expect("half of it");
+    assert_eq!(half.timeline[0].injection.inject.len(), 1);
+    let wrong = on("role: service, mode: {fixed-percent: 51}").expect_err("all of it").to_string();
+    assert_snapshot!(wrong, @"test.yaml:4:26: 51 % of role `service` means every component of broker alike (say `role: all` if everything is meant, or `name:` one component)");
+    for said in ["role: all", "name: orders", "role: service, mode: one"] {
+        on(said).unwrap_or_else(|wrong| panic!("{said}: {wrong}"));
+    }
+}
+
+#[test]
 fn faults_are_sorted_and_numbered_by_their_time() {
     let text = concat!(
         "method:\n",

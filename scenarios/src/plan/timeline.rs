@@ -115,6 +115,11 @@ fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfi
     let Some(chosen) = analogue.or(step.fault.selector()) else { return Ok(Vec::new()) };
     let stream = format!("selector/{index}");
     let replicas = chosen.resolve(request.target, request.each, request.seed, &stream);
+    if matches!(chosen.by, By::Role(_)) && is_everything(request.target, &replicas) {
+        let reason = format!("{chosen} means every component of {} alike", request.target.name);
+        let help = "say `role: all` if everything is meant, or `name:` one component".to_owned();
+        return Err(Unfit { field: Some("role"), reason, help: Some(help) });
+    }
     if !replicas.is_empty() {
         return Ok(replicas);
     }
@@ -129,6 +134,12 @@ fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfi
     );
     let reason = missing(request.target, chosen);
     Err(Unfit { field: Some(field), reason, help: Some(help) })
+}
+
+/// Whether nothing of the target is left out.
+fn is_everything(target: &Target, replicas: &[Replica]) -> bool {
+    let all = target.components.iter().map(|component| component.replicas as usize).sum::<usize>();
+    replicas.len() == all
 }
 
 fn missing(target: &Target, selector: &Selector) -> String {

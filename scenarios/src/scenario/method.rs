@@ -14,7 +14,7 @@ use crate::text::{Fields, Item};
 const ON_MISSING: [(&str, OnMissing); 2] =
     [("error", OnMissing::Error), ("not-applicable", OnMissing::NotApplicable)];
 /// Steps of one method.
-const MOST_STEPS: usize = 1000;
+pub(crate) const MOST_STEPS: usize = 1000;
 /// A fault comes and goes at most this often.
 const MOST_PULSES: u32 = 100;
 
@@ -22,9 +22,12 @@ const MOST_PULSES: u32 = 100;
 pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<Step> {
     let mut ids = Vec::new();
     let mut speaks_of_each = false;
+    let mut too_many = false;
     let steps = fields.list("method", |item| {
         if ids.len() == MOST_STEPS {
-            return item.wrong(format!("a method has at most {MOST_STEPS} steps"), None);
+            let told = std::mem::replace(&mut too_many, true);
+            let message = format!("a method has at most {MOST_STEPS} steps");
+            return if told { None } else { item.wrong(message, None) };
         }
         let step = step(item, &mut ids)?;
         let selectors = step.analogue.values().chain(step.fault.selector());
@@ -45,7 +48,10 @@ pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<St
 
 /// Reads a step; adds its id to those of the steps before it.
 fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
-    let mut fields = item.fields()?;
+    let Some(mut fields) = item.fields() else {
+        ids.push(None);
+        return None;
+    };
     let begin = fields.optional("at").map_or(Some(Begin::At(Span::ZERO)), |item| begin(&item, ids));
     let id = fields.optional("id").and_then(|item| id(&item, ids));
     ids.push(id);

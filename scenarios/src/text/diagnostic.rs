@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Mistakes of one file that are told: nobody reads more, and each is looked up in the text.
 pub const MISTAKES_LIMIT: usize = 200;
 
+/// A message is told up to so many characters, whatever it quotes.
+const LONGEST_MESSAGE: usize = 300;
+
 /// A stretch of a file in bytes, from `start` up to `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Place {
@@ -97,7 +100,7 @@ impl Diagnostics {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             span,
-            message: message.into(),
+            message: shortened(message.into()),
             label: None,
             help: None,
         });
@@ -115,6 +118,13 @@ impl Diagnostics {
         }
         self.list.sort_by_key(|diagnostic| diagnostic.span.start);
         Err(self)
+    }
+}
+
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((cut, _)) => format!("{}…", &message[..cut]),
+        None => message,
     }
 }
 

@@ -163,6 +163,12 @@ fn positions_lead_to_the_nearest_thing_written() {
     assert_eq!(at("expect.broker[3]"), text.trim_end());
 }
 
+#[test]
+fn what_a_message_quotes_is_cut() {
+    let long = greeting(&format!("name: world\ntimes: {}\n", "9".repeat(1 << 19)));
+    assert!(long.starts_with("x.yaml:2:8: `999") && long.len() < 400, "{long}");
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_strange(text in "\\PC*|[a-c:\\[\\]{}&*<!|>'\"\\-, \n#?]{0,60}") {
