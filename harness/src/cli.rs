@@ -65,6 +65,12 @@ pub enum Command {
     List(ListArguments),
     /// Check scenario and target files
     Validate(ValidateArguments),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema {
+        /// The kind of file
+        #[arg(value_enum)]
+        what: Described,
+    },
     /// Render the reports of an experiment again, offline
     Report(ReportArguments),
     /// Start a target and leave it running
@@ -159,12 +165,6 @@ pub enum Task {
         /// The queues.
         queues: Vec<String>,
     },
-}
-
-/// What is put to the test, and how.
-#[derive(Debug, Clone, Args)]
-pub struct Selection {
-    /// Scenarios of the library, or scenario files
     /// Stand before a replica, and make trouble for those who call it
     Proxy(ProxyArguments),
 }
@@ -183,6 +183,12 @@ pub struct ProxyArguments {
     /// Ports whose bytes are passed on
     #[arg(long)]
     pub pass: Vec<u16>,
+}
+
+/// What is put to the test, and how.
+#[derive(Debug, Clone, Args)]
+pub struct Selection {
+    /// Scenarios of the library, or scenario files
     #[arg(value_name = "SCENARIO", required_unless_present_any = ["all", "tag", "resume"])]
     pub scenarios: Vec<String>,
     /// Every scenario of the library
@@ -283,6 +289,15 @@ pub enum Listed {
     Measures,
     /// What the notes on architectures claim.
     Claims,
+}
+
+/// A kind of file that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Described {
+    /// A scenario.
+    Scenario,
+    /// A Compose file with `x-chaos`.
+    Target,
 }
 
 /// Options of `list`.

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => command::plan::execute(&arguments, show),
         Command::List(arguments) => command::list::execute(arguments, show),
         Command::Validate(arguments) => command::validate::execute(&arguments, show),
+        Command::Schema { what } => command::schema::execute(what),
         Command::Report(arguments) => command::report::execute(&arguments, show),
         Command::Up(arguments) => command::up::execute(&arguments, show),
         Command::Down(arguments) => command::down::execute(&arguments, show),

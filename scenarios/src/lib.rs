@@ -18,6 +18,7 @@ pub mod plan;
 pub mod quantity;
 pub mod random;
 pub mod scenario;
+pub mod schema;
 pub mod selector;
 pub mod target;
 pub mod text;

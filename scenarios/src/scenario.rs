@@ -19,6 +19,12 @@ mod method;
 
 pub use decode::decode;
 
+/// The readers of the mappings of a file, whose keys a schema is made of.
+pub(crate) mod readers {
+    pub(crate) use super::decode::{anonymous as scenario, hypothesis, load};
+    pub(crate) use super::method::{MOST_PULSES, MOST_STEPS, first as step, pulse};
+}
+
 /// The mode of a target that is meant where none is said.
 pub const DEFAULT_MODE: &str = "hardened";
 /// The name that stands for every target without a block of its own.

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod redrive;
 pub mod report;
 pub mod run;
+pub mod schema;
 mod selection;
 pub mod up;
 pub mod validate;

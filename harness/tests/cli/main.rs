@@ -191,6 +191,16 @@ fn the_library_and_the_built_in_targets_are_valid() {
 }
 
 #[test]
+fn a_schema_is_printed_for_every_kind_of_file() {
+    for what in ["scenario", "target"] {
+        let told = chaos(&["schema", what]);
+        let schema: serde_json::Value = serde_json::from_str(&told.result).expect("JSON");
+        assert!(schema["properties"].is_object(), "{what}: {}", told.errors);
+    }
+    refused(&chaos(&["schema", "plan"]), 2, &["scenario", "target"]);
+}
+
+#[test]
 fn a_report_of_no_experiment_is_refused() {
     refused(&chaos(&["report", "/nonexistent"]), 2, &["/nonexistent"]);
 }

@@ -25,6 +25,11 @@ pub fn decode(file: &str, text: &str) -> Result<ScenarioFile, Diagnostics> {
     Ok(ScenarioFile { scenario, file: file.to_owned(), text: text.to_owned(), positions })
 }
 
+/// Reads a scenario that has no name.
+pub(crate) fn anonymous(root: &Item<'_>) -> Option<Scenario> {
+    scenario("", root)
+}
+
 fn scenario(name: &str, root: &Item<'_>) -> Option<Scenario> {
     let mut fields = root.fields()?;
     version(&mut fields);
@@ -95,7 +100,7 @@ fn usual_hypothesis() -> Hypothesis {
     Hypothesis { title: "Users are served".to_owned(), probes: vec![probe] }
 }
 
-fn hypothesis(item: &Item<'_>) -> Option<Hypothesis> {
+pub(crate) fn hypothesis(item: &Item<'_>) -> Option<Hypothesis> {
     let mut fields = item.fields()?;
     let title = fields.required("title").and_then(|item| item.text());
     let probes = fields
@@ -175,7 +180,7 @@ fn block_line(item: &Item<'_>) -> Option<Expectation> {
     }
 }
 
-fn load(item: &Item<'_>) -> Option<Load> {
+pub(crate) fn load(item: &Item<'_>) -> Option<Load> {
     const ARRIVALS: [(&str, Arrival); 2] =
         [("constant", Arrival::Constant), ("poisson", Arrival::Poisson)];
     let mut fields = item.fields()?;

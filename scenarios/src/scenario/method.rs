@@ -16,7 +16,7 @@ const ON_MISSING: [(&str, OnMissing); 2] =
 /// Steps of one method.
 pub(crate) const MOST_STEPS: usize = 1000;
 /// A fault comes and goes at most this often.
-const MOST_PULSES: u32 = 100;
+pub(crate) const MOST_PULSES: u32 = 100;
 
 /// Reads the steps. A step may begin after an earlier one, which it names by its `id`.
 pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<Step> {
@@ -44,6 +44,11 @@ pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<St
         fields.item().note("`for-each` is said, and no fault speaks of each", Some(help));
     }
     steps
+}
+
+/// Reads a step that has none before it.
+pub(crate) fn first(item: &Item<'_>) -> Option<Step> {
+    step(item, &mut Vec::new())
 }
 
 /// Reads a step; adds its id to those of the steps before it.
@@ -123,7 +128,7 @@ fn id(item: &Item<'_>, ids: &[Option<String>]) -> Option<String> {
     Some(id)
 }
 
-fn pulse(item: &Item<'_>) -> Option<Pulse> {
+pub(crate) fn pulse(item: &Item<'_>) -> Option<Pulse> {
     let mut fields = item.fields()?;
     let off = fields.required("off").and_then(|item| positive_span(&item));
     let on = fields.required("on").and_then(|item| span(&item));

@@ -29,6 +29,21 @@ pub use self::interpolate::{InterpolationError, interpolate};
 pub use self::subset::{REFUSED, REFUSED_AT_TOP, SUBSET, Understood};
 use crate::quantity::{Bytes, Span};
 
+/// The readers of the mappings of a file, whose keys a schema is made of.
+pub(crate) mod readers {
+    use super::section::Names;
+    use super::{audit, chaos};
+    use crate::text::Item;
+
+    pub(crate) fn chaos(item: &Item<'_>) -> Option<()> {
+        chaos::read(item, &Names::default()).map(drop)
+    }
+
+    pub(crate) fn audit_sql(item: &Item<'_>) -> Option<()> {
+        audit::read(item, &Names::default(), &[]).map(drop)
+    }
+}
+
 /// What a component is for; selectors of scenarios name these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -142,6 +157,9 @@ pub struct Component {
     pub environment: BTreeMap<String, String>,
     /// Ports that are published on loopback: what `x-chaos` names, and what the file publishes.
     pub ports: Vec<u16>,
+    /// Further ports that it listens on, as the file says.
+    #[serde(default)]
+    pub exposed: Vec<u16>,
     /// Networks it joins, with further names there.
     pub networks: BTreeMap<String, Vec<String>>,
     /// Components that are created before it.
@@ -157,9 +175,6 @@ pub struct Component {
     /// Signal that stops it, if not SIGTERM.
     pub stop_signal: Option<String>,
     /// Whether Docker's init is process 1.
-    /// Further ports that it listens on, as the file says.
-    #[serde(default)]
-    pub exposed: Vec<u16>,
     pub init: bool,
     /// Host name inside, if not the default.
     pub hostname: Option<String>,
@@ -234,12 +249,6 @@ pub struct Target {
     pub constants: BTreeMap<String, String>,
 }
 
-impl Target {
-    /// The component of a name.
-    pub fn component(&self, name: &str) -> Option<&Component> {
-        self.components.iter().find(|component| component.name == name)
-    }
-}
 impl Component {
     /// The ports that it is known to listen on, in order.
     pub fn known_ports(&self) -> BTreeSet<u16> {
@@ -247,6 +256,7 @@ impl Component {
     }
 }
 
+impl Target {
     /// The places that the file names, apart from those that tell whether a component is ready.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let lists = self.audit.iter().chain(&self.pending).chain(&self.redrive);
@@ -254,3 +264,8 @@ impl Component {
         lists.chain(databases).chain([&self.entry])
     }
 
+    /// The component of a name.
+    pub fn component(&self, name: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name == name)
+    }
+}

@@ -17,6 +17,7 @@
 
 pub mod decode;
 pub mod diagnostic;
+pub mod keys;
 pub mod tree;
 
 pub use decode::{Fields, Item, Positions, decode};
