@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = &[
     ("noisy-neighbour", include_str!("library/noisy-neighbour.yaml")),
     ("memory-pressure", include_str!("library/memory-pressure.yaml")),
     ("disk-full", include_str!("library/disk-full.yaml")),
+    ("broker-disk-full", include_str!("library/broker-disk-full.yaml")),
     ("traffic-spike", include_str!("library/traffic-spike.yaml")),
     ("remove-service", include_str!("library/remove-service.yaml")),
 ];

@@ -72,7 +72,7 @@ pub(super) fn probe(folder: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| told(folder, &error);
     remove(&folder.join(FILLER)).map_err(failed)?;
     let probe = folder.join(PROBE);
-    let written = File::create(&probe).and_then(|mut file| file.write_all(&[1; PROBED]));
+    let written = File::create(&probe).and_then(|mut file| file.write_all(&vec![1; PROBED]));
     remove(&probe).map_err(failed)?;
     written.map_err(failed)?;
     Ok(format!("a write of {} KiB works", PROBED >> 10))
