@@ -129,6 +129,8 @@ pub enum Action {
     EndImpair {
         /// Whom.
         replica: Replica,
+        /// What.
+        impairment: Impairment,
     },
     /// Removes a replica; one that is gone is left alone.
     Remove {
@@ -261,7 +263,7 @@ impl Action {
             | Self::Hog { replica, .. }
             | Self::EndHog { replica, .. }
             | Self::Impair { replica, .. }
-            | Self::EndImpair { replica }
+            | Self::EndImpair { replica, .. }
             | Self::Poison { replica, .. }
             | Self::EndPoison { replica, .. }
             | Self::LimitQueues { replica, .. }
@@ -272,6 +274,19 @@ impl Action {
             | Self::Swap { replica, .. }
             | Self::Http { replica, .. } => replica,
         }
+    }
+
+    /// What of a replica this and another action both take hold of, or each of what excludes the
+    /// other's, if they do.
+    pub fn contradicts(&self, other: &Self) -> Option<(Aspect, Aspect)> {
+        let (ours, theirs) = (self.aspect(), other.aspect());
+        let excludes = match (self, other) {
+            (Self::Impair { impairment, .. }, Self::Impair { impairment: other, .. }) => {
+                impairment.contradicts(other)
+            }
+            _ => ours.excludes(theirs),
+        };
+        (excludes && self.replica() == other.replica()).then_some((ours, theirs))
     }
 
     /// Whether it is done by a program of ours inside the replica.

@@ -48,7 +48,7 @@ pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), Docke
         Action::Hog { replica, hog } => resource::hog(site, replica, *hog).await,
         Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
         Action::Impair { replica, impairment } => impair::impair(site, replica, impairment).await,
-        Action::EndImpair { replica } => impair::end(site, replica).await,
+        Action::EndImpair { replica, impairment } => impair::end(site, replica, impairment).await,
         Action::Poison { replica, poison } => broker::poison(site, replica, poison).await,
         Action::EndPoison { replica, poison } => broker::end_poison(site, replica, poison).await,
         Action::LimitQueues { replica, limit } => broker::limit(site, replica, limit).await,

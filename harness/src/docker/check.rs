@@ -46,8 +46,12 @@ pub(super) async fn look(
         Check::Detached { replica } => attached(site, replica, false).await,
         Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
-        Check::Impaired { replica, .. } => Ok(impair::felt(site, replica).await),
-        Check::Unimpaired { replica } => Ok(impair::is_over(site, replica).await),
+        Check::Impaired { replica, impairment } => {
+            Ok(impair::felt(site, replica, impairment).await)
+        }
+        Check::Unimpaired { replica, impairment } => {
+            Ok(impair::is_over(site, replica, impairment).await)
+        }
         Check::Poisoned { .. }
         | Check::Unpoisoned { .. }
         | Check::QueueFull { .. }

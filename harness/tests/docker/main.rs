@@ -17,6 +17,7 @@ mod faults;
 mod fixture;
 mod images;
 mod lifecycle;
+mod meddling;
 mod metrics;
 mod packets;
 mod proxies;

@@ -103,10 +103,12 @@ pub enum Check {
         /// What.
         impairment: Impairment,
     },
-    /// Nothing becomes of its packets any more.
+    /// That does not become of its packets any more.
     Unimpaired {
         /// Whom.
         replica: Replica,
+        /// What.
+        impairment: Impairment,
     },
     /// Consumers took messages that nobody can read from its queue (evidence: how many wait there,
     /// and how many are among the dead letters).
@@ -207,7 +209,7 @@ impl Check {
             | Self::Hogged { replica, .. }
             | Self::Unhogged { replica, .. }
             | Self::Impaired { replica, .. }
-            | Self::Unimpaired { replica }
+            | Self::Unimpaired { replica, .. }
             | Self::Poisoned { replica, .. }
             | Self::Unpoisoned { replica, .. }
             | Self::QueueFull { replica, .. }
@@ -252,7 +254,9 @@ impl fmt::Display for Check {
             Self::Impaired { impairment, .. } => {
                 return write!(formatter, "{replica} meets {impairment}");
             }
-            Self::Unimpaired { .. } => "has its traffic left alone",
+            Self::Unimpaired { impairment, .. } => {
+                return write!(formatter, "{replica} no longer meets {impairment}");
+            }
             Self::Poisoned { poison, .. } => {
                 let queue = &poison.queue;
                 return write!(formatter, "consumers took such messages of {queue} in {replica}");

@@ -35,8 +35,8 @@ impl fmt::Display for Action {
             Self::Impair { replica, impairment } => {
                 write!(formatter, "make {impairment} at {replica}")
             }
-            Self::EndImpair { replica } => {
-                write!(formatter, "leave the traffic of {replica} alone")
+            Self::EndImpair { replica, impairment } => {
+                write!(formatter, "end {impairment} at {replica}")
             }
             Self::Poison { replica, poison } => write!(formatter, "put {poison} of {replica}"),
             Self::EndPoison { replica, poison } => {

@@ -44,6 +44,15 @@ pub struct Positions {
 }
 
 impl Positions {
+    /// The place of a path, if it is written.
+    pub fn exact(&self, path: &str) -> Option<Place> {
+        let (mut node, mut rest) = (self.root.as_ref()?, path);
+        while !rest.is_empty() {
+            (node, rest) = step(node, rest)?;
+        }
+        Some(node.place)
+    }
+
     /// The place of a path, or of the nearest thing around it that is written.
     pub fn place(&self, path: &str) -> Place {
         let Some(mut node) = self.root.as_ref() else { return Place::default() };
