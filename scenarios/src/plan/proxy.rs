@@ -75,9 +75,10 @@ fn impossible(
     let (replica, before) = (action.replica(), |name: &str| needed.contains_key(name));
     match action {
         Action::Impair { impairment, .. } => {
-            let peer = impairment.peer.as_deref()?;
-            let ends = [replica.component.as_str(), peer];
-            let proxied = ends.into_iter().find(|name| before(name))?;
+            let peer = impairment.peers.first()?;
+            let ends = impairment.peers.iter().map(|peer| component_of(request, peer));
+            let mut ends = ends.chain([replica.component.as_str()]);
+            let proxied = ends.find(|name| before(name))?;
             Some(format!(
                 "the packets between {replica} and `{peer}` cannot be told from others: a fault of \
                  this scenario puts a proxy of ours before `{proxied}`"
@@ -94,6 +95,14 @@ fn impossible(
             })
         }
         _ => None,
+    }
+}
+
+/// The component that a peer is, or that it is a replica of.
+fn component_of<'a>(request: &PlanRequest<'_>, peer: &'a str) -> &'a str {
+    match peer.rsplit_once('-') {
+        Some((component, _)) if request.target.component(peer).is_none() => component,
+        _ => peer,
     }
 }
 

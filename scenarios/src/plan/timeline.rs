@@ -123,7 +123,8 @@ fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfi
     if matches!(chosen.by, By::Role(_)) && is_everything(request.target, &replicas) {
         let reason = format!("{chosen} means every component of {} alike", request.target.name);
         let help = "say `role: all` if everything is meant, or `name:` one component".to_owned();
-        return Err(Unfit { field: Some("role"), reason, help: Some(help) });
+        let (field, help) = (Some("role".to_owned()), Some(help));
+        return Err(Unfit { field, reason, help, is_missing: false });
     }
     if !replicas.is_empty() {
         return Ok(replicas);
