@@ -152,7 +152,7 @@ fn spans_that_mean_nothing() {
         "{for: 0s, fault: {kill: {role: app}}}",
         "{for: 10m1s, fault: {kill: {role: app}}}",
         "{for: 99999999999999999999s, fault: {kill: {role: app}}}",
-        "{at: 9m59s, for: 2s, fault: {kill: {role: app}}}",
+        "{at: 1h59m59s, for: 2s, fault: {kill: {role: app}}}",
         "{for: 5, fault: {kill: {role: app}}}",
         "{at: soon, fault: {kill: {role: app}}}",
         "{at: {after: other}, fault: {kill: {role: app}}}",
@@ -161,7 +161,7 @@ fn spans_that_mean_nothing() {
         "{pulse: {off: 1s, on: -1s, times: 3}, fault: {kill: {role: app}}}",
         "{pulse: {off: 1s, on: 1s, times: 1}, fault: {kill: {role: app}}}",
         "{pulse: {off: 1s, on: 1s, times: 101}, fault: {kill: {role: app}}}",
-        "{pulse: {off: 9s, on: 9s, times: 100}, fault: {kill: {role: app}}}",
+        "{pulse: {off: 50s, on: 50s, times: 100}, fault: {kill: {role: app}}}",
         "{for: 1s, pulse: {off: 1s, on: 1s, times: 2}, fault: {kill: {role: app}}}",
         "{for: 9m, fault: {stop: {role: app, grace: 61s}}}",
         "{fault: {latency: {role: app, delay: 11s}}}",
@@ -177,11 +177,11 @@ fn spans_that_mean_nothing() {
     {for: 0s, fault: {kill: {role: app}}}
       x.yaml:4:11: a fault lasts longer than 0s
     {for: 10m1s, fault: {kill: {role: app}}}
-      x.yaml:4:11: 10m1s is too long: a timeline ends within 10m
+      x.yaml:4:11: 10m1s is too long: a fault lasts at most 10m
     {for: 99999999999999999999s, fault: {kill: {role: app}}}
       x.yaml:4:11: `99999999999999999999s` is not a span of time, such as `500ms`, `30s` or `1m30s`
-    {at: 9m59s, for: 2s, fault: {kill: {role: app}}}
-      x.yaml:4:22: this fault ends at 10m1s; a timeline ends within 10m
+    {at: 1h59m59s, for: 2s, fault: {kill: {role: app}}}
+      x.yaml:4:25: this fault ends at 2h1s; a timeline ends within 2h
     {for: 5, fault: {kill: {role: app}}}
       x.yaml:4:11: `5` is not a span of time, such as `500ms`, `30s` or `1m30s`
     {at: soon, fault: {kill: {role: app}}}
@@ -199,8 +199,8 @@ fn spans_that_mean_nothing() {
       x.yaml:4:38: a pulse comes 2 to 100 times
     {pulse: {off: 1s, on: 1s, times: 101}, fault: {kill: {role: app}}}
       x.yaml:4:38: a pulse comes 2 to 100 times
-    {pulse: {off: 9s, on: 9s, times: 100}, fault: {kill: {role: app}}}
-      x.yaml:4:13: this fault ends at 29m51s; a timeline ends within 10m
+    {pulse: {off: 50s, on: 50s, times: 100}, fault: {kill: {role: app}}}
+      x.yaml:4:13: this fault ends at 2h45m50s; a timeline ends within 2h
     {for: 1s, pulse: {off: 1s, on: 1s, times: 2}, fault: {kill: {role: app}}}
       x.yaml:4:11: `for` and `pulse` exclude each other (`off` is the length)
     {for: 9m, fault: {stop: {role: app, grace: 61s}}}
