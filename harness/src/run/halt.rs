@@ -2,12 +2,13 @@
 //! through [`Run::unless_halted`], so that a signal, a full disk or a stop condition ends any phase
 //! at once. Actions on containers do not go through it: half an action is worse than a late end.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use chaos_reports::measure;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Ending;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Run;
 use crate::port::{Auditor, LoadGenerator, PortError, Runtime};
@@ -29,6 +30,13 @@ pub(super) enum Halt {
     NotSteady(String),
     /// The environment or the harness failed.
     Failed(String),
+}
+
+/// The last look at the stop conditions.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    at: Option<Instant>,
+    met: Option<String>,
 }
 
 impl From<PortError> for Halt {
@@ -95,12 +103,24 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
             if let Some(error) = self.recorder.failure() {
                 return error.into();
             }
-            let conditions = &self.plan.stop_conditions;
-            let met = self.recorder.read(|record| measure::stop_condition(record, conditions));
-            if let Some(reason) = met {
+            if let Some(reason) = self.met_condition() {
                 return Halt::Aborted(reason);
             }
             sleep(STOP_CONDITION_PERIOD).await;
         }
+    }
+
+    /// The stop condition that is met. Every fault waits with an eye on it, and a look may take in
+    /// the whole run so far: one look in each period serves all of them.
+    fn met_condition(&self) -> Option<String> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let is_old = |at: Instant| now.duration_since(at) >= STOP_CONDITION_PERIOD;
+        if looked.at.is_none_or(is_old) {
+            let conditions = &self.plan.stop_conditions;
+            looked.met = self.recorder.read(|record| measure::stop_condition(record, conditions));
+            looked.at = Some(now);
+        }
+        looked.met.clone()
     }
 }

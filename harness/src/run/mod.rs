@@ -12,6 +12,7 @@ mod recover;
 mod steady;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use chaos_reports::record::event::{Ending, Event, FORMAT, Host, Phase};
 use chaos_scenarios::plan::Plan;
@@ -20,7 +21,7 @@ use tokio_util::sync::DropGuard;
 use crate::port::{Auditor, Deployment, Identity, LoadGenerator, Ports, Runtime};
 use crate::recorder::Recorder;
 use crate::stop::Stop;
-use halt::Halt;
+use halt::{Halt, Looked};
 
 /// What a run is told besides its plan.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ pub struct Run<R: Runtime, L: LoadGenerator, A: Auditor> {
     load: Option<L::Running>,
     /// Ends the sampling of pending work when it is dropped.
     sampling: Option<DropGuard>,
+    looked: Mutex<Looked>,
 }
 
 impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
@@ -56,7 +58,17 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         stop: Stop,
     ) -> Self {
         let deployment = Deployment::default();
-        Self { plan, setting, ports, recorder, stop, deployment, load: None, sampling: None }
+        Self {
+            plan,
+            setting,
+            ports,
+            recorder,
+            stop,
+            deployment,
+            load: None,
+            sampling: None,
+            looked: Mutex::default(),
+        }
     }
 
     /// Goes through all phases, and leaves nothing behind however it ends.

@@ -10,6 +10,7 @@
 
 mod audit;
 mod fake;
+mod long;
 mod lost;
 
 use std::io::{self, Write};
