@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Command::Doctor(_) => command::doctor::execute(show),
         Command::Images => command::images::execute(show),
         Command::Completions { shell } => command::completions::execute(shell),
-        Command::Helper(task) => return chaos_harness::helper::main(&task),
+        Command::Helper(task) => return chaos_harness::helper::main(task),
         Command::Refapp { role } => return chaos_targets::main(&role),
     };
     exit::code(outcome)

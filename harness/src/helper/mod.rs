@@ -32,11 +32,11 @@ struct Failure {
 }
 
 /// Does a task.
-pub fn main(task: &Task) -> ExitCode {
+pub fn main(task: Task) -> ExitCode {
     let done = match task {
         Task::Crash => crash::crash(),
-        Task::HogCpu { threads } => Ok(hog::cpu(*threads)),
-        Task::HogMemory { until } => hog::memory(*until),
+        Task::HogCpu { threads } => Ok(hog::cpu(threads)),
+        Task::HogMemory { until } => hog::memory(until),
         Task::Network => network::main(),
         Task::NetworkSweep => network::sweep(),
         Task::Hold => fill::hold(),
@@ -49,7 +49,7 @@ pub fn main(task: &Task) -> ExitCode {
             broker::run(broker::sweep::take_out(&queue, dead.as_deref(), sent))
         }
         Task::QueueDepths { queues } => broker::run(broker::depths::tell(&queues)),
-        Task::Proxy(arguments) => proxy::main(arguments),
+        Task::Proxy(arguments) => proxy::main(&arguments),
     };
     match done {
         Ok(said) => {
