@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use chaos_reports::judge::judge;
-use chaos_reports::judge::report::{ExperimentHeader, ExperimentReport, RunReport};
+use chaos_reports::judge::report::{Beside, ExperimentHeader, ExperimentReport, RunReport};
 use chaos_reports::record::event::Host;
 use chaos_reports::record::final_state::{AuditRow, FinalState, SourcedRow};
 use chaos_reports::record::order::OrderRecord;
@@ -174,7 +174,7 @@ fn tell(record: RunRecord, orders: &[OrderRecord], state: &FinalState) {
         host: Host::default(),
         command: "chaos".to_owned(),
     };
-    let report = ExperimentReport::new(header, vec![run]);
+    let report = ExperimentReport::new(header, vec![run], Beside::default());
     for format in FORMATS {
         // A value that does not fit into a format is told by the command.
         let _ = (format.render)(&report);
