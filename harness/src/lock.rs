@@ -102,8 +102,10 @@ fn holder_of_file(path: &Path) -> Result<Option<Holder>, LockError> {
 fn path(daemon: &str) -> PathBuf {
     // Names hold colons and folders, which a file name cannot, and may be longer than one.
     let digest = Sha256::digest(daemon.as_bytes());
-    let digits: String =
-        digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let digits = digest.iter().take(DIGEST_BYTES).fold(String::new(), |mut digits, byte| {
+        let _ = std::fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
+        digits
+    });
     Path::new(FOLDER).join(format!("chaos-{digits}.lock"))
 }
 

@@ -156,7 +156,7 @@ fn scenario_texts(selection: &Selection) -> Result<Vec<FileText>, Failure> {
         .map(|typed| match library_file(typed) {
             Some(found) => Ok(Ok(found)),
             None if looks_like_file(typed) => {
-                Ok(validate::read(Path::new(typed)).map(|read| (read.file, read.text)))
+                Ok(validate::read(Path::new(typed)).map(|read| (read.shown, read.text)))
             }
             None => Err(unknown("scenario", typed, library::names(), "chaos list scenarios")),
         })
@@ -181,7 +181,7 @@ fn targets(typed: &[String]) -> Result<Vec<Asked>, Failure> {
         for text in target_texts(word)? {
             let read = text.and_then(|(read, mode)| {
                 let modes = mode.map(|mode| modes(&mode));
-                let target = target::decode(&read.file, &read.name, &read.text)?;
+                let target = target::decode(&read.shown, &read.name, &read.text)?;
                 Ok((target, modes))
             });
             match read {
@@ -211,7 +211,7 @@ fn target_texts(typed: &str) -> Result<Vec<TargetText>, Failure> {
         .map(|it| {
             let file = format!("{}/compose.yaml", it.name);
             let (name, text) = (it.name.to_owned(), it.compose.to_owned());
-            Ok((File { file, name, text }, mode.clone()))
+            Ok((File { shown: file, name, text }, mode.clone()))
         })
         .collect();
     if matching.is_empty() {
@@ -239,7 +239,7 @@ fn workloads(targets: &[Asked]) -> Result<BTreeMap<String, Workload>, Failure> {
             Some(workload) => workload,
             None if looks_like_file(name) => {
                 let read = validate::read(Path::new(name));
-                let decoded = read.and_then(|read| workload::decode(&read.file, &read.text));
+                let decoded = read.and_then(|read| workload::decode(&read.shown, &read.text));
                 decoded.map_err(|wrong| Failure::Files(vec![wrong]))?
             }
             None => {

@@ -35,7 +35,7 @@ pub fn execute(arguments: &ValidateArguments, show: Show) -> Result<u8, Failure>
 }
 
 fn check(path: &Path) -> Result<(), Diagnostics> {
-    let File { file, name, text } = read(path)?;
+    let File { shown: file, name, text } = read(path)?;
     if is_target(&text) {
         target::decode(&file, &name, &text).map(drop)
     } else {
@@ -46,7 +46,7 @@ fn check(path: &Path) -> Result<(), Diagnostics> {
 /// A file that somebody named.
 pub(super) struct File {
     /// The name that mistakes are shown with.
-    pub(super) file: String,
+    pub(super) shown: String,
     /// A short name for what it describes.
     pub(super) name: String,
     /// What is in it.
@@ -71,7 +71,7 @@ pub(super) fn read(path: &Path) -> Result<File, Diagnostics> {
         .and_then(|opened| opened.take(LENGTH_LIMIT as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| refused(&error))?;
     let text = text(&file, bytes)?;
-    Ok(File { name: short_name(path), file, text })
+    Ok(File { name: short_name(path), shown: file, text })
 }
 
 /// Bytes as text. Of a file that is too long the end may be half a character: that it is too long

@@ -119,7 +119,7 @@ fn setting(keyword: &str, key: &str) -> Value {
         (_, "role" | "name" | "mode") => selecting(key),
         (_, "grace" | "gap" | "delay" | "jitter") => span(),
         (_, "share" | "probability" | "fill") => percent(),
-        (_, "from" | "to" | "at" | "image" | "signal") => text(),
+        (_, "at" | "image" | "signal") | ("cpu" | "memory", "limit") => text(),
         (_, "keep") => boolean(),
         (_, "threads") => whole(1, 64),
         ("scale", "replicas") => whole(1, 16),
@@ -127,7 +127,6 @@ fn setting(keyword: &str, key: &str) -> Value {
         (_, "port") => whole(1, 65_535),
         ("traffic", "rate") => rate(),
         ("fail-first", "times") => whole(1, u64::from(u32::MAX)),
-        (_, "limit") => text(),
         _ => json!(true),
     }
 }
