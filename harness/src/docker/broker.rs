@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bollard::exec::CreateExecOptions;
+use chaos_reports::record::Moment;
 use chaos_scenarios::action::{Check, Poison, QueueLimit, Replica};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -30,8 +31,8 @@ const TOOL: &str = "exec rabbitmqctl --silent --vhost \"${RABBITMQ_DEFAULT_VHOST
 #[derive(Default)]
 pub(super) struct Brokers {
     poisonings: Vec<Poisoning>,
-    /// Who watches the queues that are limited.
-    limited: BTreeMap<Replica, Running>,
+    /// Who watches the queues that are limited, and since when they are.
+    limited: BTreeMap<Replica, (Moment, Running)>,
 }
 
 /// Messages that nobody can read, in one queue.
@@ -119,17 +120,18 @@ pub(super) async fn limit(
     let definition = definition.to_string();
     let words = ["set_operator_policy", "--priority", PRIORITY, "--apply-to", "queues", POLICY];
     tool(site, replica, &[&words[..], &[pattern.as_str(), definition.as_str()]].concat()).await?;
+    let since = site.recorder().now();
     let queues = limit.queues.iter().map(String::as_str);
     let words: Vec<&str> = ["queue-depths"].into_iter().chain(queues).collect();
     let running = start(site, replica, &words).await?;
-    brokers.limited.insert(replica.clone(), running);
+    brokers.limited.insert(replica.clone(), (since, running));
     Ok(())
 }
 
 /// Takes our limit away.
 pub(super) async fn unlimit(site: &Site, replica: &Replica) -> Result<(), DockerError> {
     let mut brokers = site.brokers().await;
-    if let Some(running) = brokers.limited.remove(replica) {
+    if let Some((_, running)) = brokers.limited.remove(replica) {
         // It only watches; one whose container died is gone already.
         let _ = running.end(site.daemon(), replica).await;
     }
@@ -142,6 +144,7 @@ pub(super) async fn unlimit(site: &Site, replica: &Replica) -> Result<(), Docker
 
 /// Looks whether a check of a broker is true; none of another check's.
 pub(super) async fn look(site: &Site, check: &Check) -> Result<Option<Proof>, DockerError> {
+    let mut since = site.recorder().now();
     let evidence = match check {
         Check::Poisoned { replica, poison } => {
             let mut brokers = site.brokers().await;
@@ -157,8 +160,10 @@ pub(super) async fn look(site: &Site, check: &Check) -> Result<Option<Proof>, Do
         }
         Check::QueueFull { replica, limit } => {
             let brokers = site.brokers().await;
-            let watched = brokers.limited.get(replica).map(Running::last);
-            let told: Option<Depths> = watched.and_then(|last| parse(&last));
+            let Some((limited, running)) = brokers.limited.get(replica) else { return Ok(None) };
+            // A full queue proves that the limit holds, which it did from its beginning.
+            since = *limited;
+            let told: Option<Depths> = parse(&running.last());
             let full = told.into_iter().flatten().find(|(_, waiting)| *waiting >= limit.length);
             full.map(|(queue, waiting)| {
                 format!("{waiting} messages wait in {queue}, of {} that may", limit.length)
@@ -172,7 +177,7 @@ pub(super) async fn look(site: &Site, check: &Check) -> Result<Option<Proof>, Do
             return Err(DockerError::NotForRuntime { replica: other.replica().clone() });
         }
     };
-    Ok(evidence.map(|evidence| Proof { since: site.recorder().now(), evidence }))
+    Ok(evidence.map(|evidence| Proof { since, evidence }))
 }
 
 fn taken_out(poison: &Poison, swept: Swept) -> String {

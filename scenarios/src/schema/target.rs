@@ -82,6 +82,12 @@ fn section(key: &str) -> Value {
             }
             _ => text(),
         })),
+        "queues" => map(&json!({
+            "type": ["object", "null"],
+            "additionalProperties": false,
+            "properties": { "dead": text() },
+        })),
+        "sized-volumes" => map(&text()),
         "retry-schedule" => span(),
         "modes" => list(&like("^[a-z-]+$")),
         "safeguards" => list(&like("^[A-Z_]+$")),

@@ -82,6 +82,9 @@ fn both_refuse_what_a_schema_can_tell() {
         "method: [{fault: {kill: {role: app, mode: {fixed-percent: 101}}}}]\n",
         "method: [{fault: {http-error: {role: app, status: 200}}}]\n",
         "method: [{fault: {fail-first: {role: app}}}]\n",
+        "method: [{fault: {poison-message: {role: broker, queue: q, count: 0}}}]\n",
+        "method: [{fault: {queue-limit: {role: broker, queue: q, length: 0}}}]\n",
+        "method: [{fault: {disk-full: {role: broker, fill: 0.9}}}]\n",
         "method: [{fault: {loss: {role: app, share: 5}}}]\n",
         "method: [{at: -1s, fault: {kill: {role: app}}}]\n",
         "method: [{at: 5 seconds, fault: {kill: {role: app}}}]\n",
@@ -120,6 +123,8 @@ fn both_refuse_what_a_schema_can_tell() {
         format!("{services}{section}, ready: {{web: 'ftp://web:21'}}}}\n"),
         format!("{services}{section}, audit: ['tcp://web:80']}}\n"),
         format!("{services}{section}, modes: [Brave]}}\n"),
+        format!("{services}{section}, queues: {{q: {{dad: d}}}}}}\n"),
+        format!("{services}{section}, sized-volumes: [data]}}\n"),
         format!("{services}{section}, role: {{}}}}\n"),
         format!("{services}x-chaos: {{version: 1, title: T}}\n"),
     ] {
