@@ -1,6 +1,7 @@
 //! One experiment at a time on a Docker daemon: two would disturb each other's measures. The lock
 //! is the kernel's, so it is free the moment its holder is gone, however it went.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -102,9 +103,10 @@ fn holder_of_file(path: &Path) -> Result<Option<Holder>, LockError> {
 fn path(daemon: &str) -> PathBuf {
     // Names hold colons and folders, which a file name cannot, and may be longer than one.
     let digest = Sha256::digest(daemon.as_bytes());
-    let digits = digest.iter().take(DIGEST_BYTES).fold(String::new(), |mut digits, byte| {
-        let _ = std::fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
-        digits
+    let digits = digest.iter().take(DIGEST_BYTES).fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
     });
     Path::new(FOLDER).join(format!("chaos-{digits}.lock"))
 }

@@ -111,9 +111,9 @@ impl Running {
             if told.len() >= count {
                 return told;
             }
-            if self.has_ended() || begun.elapsed() > limit {
-                panic!("`{what}` was told {} times, not {count}: {:?}", told.len(), self.end());
-            }
+            let goes_on = !self.has_ended() && begun.elapsed() <= limit;
+            let seen = told.len();
+            assert!(goes_on, "`{what}` was told {seen} times, not {count}: {:?}", self.give_up());
             sleep(LOOK);
         }
     }
@@ -132,6 +132,10 @@ impl Running {
 
     /// Kills it by SIGKILL, at once.
     pub(crate) fn kill(mut self) -> Told {
+        self.give_up()
+    }
+
+    fn give_up(&mut self) -> Told {
         let child = self.child.as_mut().expect("it was not waited for");
         child.kill().expect("it can be killed");
         self.end()
