@@ -1,6 +1,7 @@
 //! What is looked at again and again while a run goes on: pending work, readiness, the memory of
-//! the host. Everything seen becomes an event; nothing here decides anything.
+//! the host, what keeps the harness from its cores. Everything seen becomes an event; nothing here decides anything.
 
+mod cpu;
 mod memory;
 mod readiness;
 #[cfg(test)]
@@ -14,13 +15,14 @@ use chaos_scenarios::plan::Plan;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+pub use self::cpu::Watch as CpuWatch;
 use crate::port::{Auditor, Deployment};
 use crate::recorder::Recorder;
 
 /// Pending work and readiness are looked at this often.
 const PERIOD: Duration = Duration::from_millis(250);
-/// Free memory is looked at this often.
-const MEMORY_PERIOD: Duration = Duration::from_secs(1);
+/// The host is looked at this often.
+const HOST_PERIOD: Duration = Duration::from_secs(1);
 
 /// What every sampler knows.
 struct Scene<A> {
@@ -44,7 +46,7 @@ pub fn start<A: Auditor>(
     let (stop_pending, stop_readiness) = (stop.clone(), stop.clone());
     tokio::spawn(async move { stop_pending.run_until_cancelled(pending.pending()).await });
     tokio::spawn(async move { stop_readiness.run_until_cancelled(readiness.readiness()).await });
-    tokio::spawn(async move { stop.run_until_cancelled(scene.memory()).await });
+    tokio::spawn(async move { stop.run_until_cancelled(scene.host()).await });
 }
 
 /// Ticks that come too late are left out: looks never overlap and never queue up.
@@ -67,12 +69,17 @@ impl<A: Auditor> Scene<A> {
         }
     }
 
-    async fn memory(&self) {
-        let mut ticks = ticks(MEMORY_PERIOD);
+    async fn host(&self) {
+        let mut watch =
+            cpu::Watch::new(&self.recorder.read(|record| record.host.target_cpus.clone()));
+        let mut ticks = ticks(HOST_PERIOD);
         loop {
             ticks.tick().await;
             if let Some(free) = memory::free() {
                 self.recorder.emit(Event::HostMemory { free });
+            }
+            if let Some(kept) = watch.look(self.recorder.now()) {
+                self.recorder.emit(Event::HarnessCpu(kept));
             }
         }
     }

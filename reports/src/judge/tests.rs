@@ -8,7 +8,7 @@ use crate::fabricated::plan::{endpoint, replica};
 use crate::fabricated::{Fabricated, MS, S, TEST};
 use crate::reconcile::tests::auditors::{checked, database_of};
 use crate::record::Moment;
-use crate::record::event::{Ending, Entry, Event};
+use crate::record::event::{CpuKept, Ending, Entry, Event};
 use crate::record::final_state::FinalState;
 use crate::record::order::OrderRecord;
 use crate::record::run_record::RunRecord;
@@ -112,7 +112,7 @@ fn two_auditors_that_disagree_deviate_in_every_mode() {
 #[test]
 fn whatever_makes_the_measurement_invalid_is_inconclusive() {
     type Change = fn(&mut RunRecord);
-    let changes: [(Change, &str); 11] = [
+    let changes: [(Change, &str); 13] = [
         (|r| r.generator.sent = 0, "not one request was sent"),
         (|r| r.faults.clear(), "the fault `kill app` was not felt: it was never injected"),
         (|r| not_felt(r), "the fault `kill app` was not felt: it still answers"),
@@ -121,6 +121,8 @@ fn whatever_makes_the_measurement_invalid_is_inconclusive() {
         (|r| r.load_ended = Some(Moment(20 * S)), "the load ended at 20.000 s"),
         (|r| late(r), "generator.lag is 11ms, at most 10ms is valid"),
         (|r| r.generator.not_sent = 4, "generator.not-sent is 0.129%, at most 0.1% is valid"),
+        (|r| r.cpu_kept.stolen = 800_000, "to other machines: 8% of the time, at most 5% is valid"),
+        (|r| r.cpu_kept.pressed = Some(600_000), "while it had work: 6% of the time"),
         (|r| r.generator.panics = 2, "2 requests failed within the load generator"),
         (
             |r| r.generator.engine_requests = Some(7),
@@ -129,9 +131,34 @@ fn whatever_makes_the_measurement_invalid_is_inconclusive() {
         (|r| r.audited.clear(), "the final state of http://app:9090/audit was never read"),
     ];
     for (change, reason) in changes {
-        let judgement = judged_with(&outage(), change);
+        let judgement = judged_with(&outage(), |record| {
+            record.cpu_kept = kept(500_000, None);
+            change(record);
+        });
         verdict(&judgement, Verdict::Inconclusive, reason);
     }
+}
+
+/// Of ten seconds.
+fn kept(stolen: u64, pressed: Option<u64>) -> CpuKept {
+    CpuKept { elapsed: 10 * S, stolen, pressed }
+}
+
+#[test]
+fn cores_that_are_shared_a_little_or_before_the_baseline_do_no_harm() {
+    let a_little = kept(500_000, Some(500_000));
+    let judgement = judged_with(&outage(), |record| record.cpu_kept = a_little);
+    verdict(&judgement, Verdict::Held, "held");
+    let mut record = RunRecord::default();
+    let entries = outage().entries();
+    for (at, stolen) in [(4, 9 * S), (8, 1_000), (20, 2_000), (34, 9 * S)] {
+        let since = record.last;
+        let known = entries.iter().filter(|entry| entry.at > since && entry.at.0 <= at * S);
+        known.for_each(|entry| record.apply(entry));
+        let event = Event::HarnessCpu(kept(stolen, None));
+        record.apply(&Entry { seq: 0, at: Moment(at * S), event });
+    }
+    assert_eq!(record.cpu_kept, CpuKept { elapsed: 20 * S, stolen: 3_000, pressed: None });
 }
 
 fn late(record: &mut RunRecord) {

@@ -18,6 +18,8 @@ use crate::record::run_record::RunRecord;
 const LAG_LIMIT: f64 = 0.010;
 /// Arrivals not sent / due.
 const NOT_SENT_LIMIT: f64 = 0.001;
+/// Share of the time in which the harness may be kept from its cores.
+const KEPT_LIMIT: f64 = 0.05;
 /// Fewest requests during the fault.
 const REQUESTS: u64 = 20;
 /// A fault must last for this share of its planned length.
@@ -33,7 +35,7 @@ pub(super) struct Scene<'a> {
 
 type Rule = fn(&Scene<'_>) -> Option<String>;
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 14] = [
     no_load,
     no_success,
     fault_not_felt,
@@ -44,6 +46,8 @@ const RULES: [Rule; 12] = [
     load_too_short,
     generator_late,
     generator_short,
+    cpu_stolen,
+    cpu_pressed,
     miscounted,
     not_steady,
 ];
@@ -188,6 +192,23 @@ fn above(scene: &Scene<'_>, measure: &Measure, limit: f64, problem: &str) -> Opt
             show(seen, unit),
             show(limit, unit)
         )
+    })
+}
+
+fn cpu_stolen(scene: &Scene<'_>) -> Option<String> {
+    let stolen = scene.record.cpu_kept.stolen_share()?;
+    kept(stolen, "the hypervisor gave the cores of the harness to other machines")
+}
+
+fn cpu_pressed(scene: &Scene<'_>) -> Option<String> {
+    let pressed = scene.record.cpu_kept.pressed_share()?;
+    kept(pressed, "other processes ran on the cores of the harness while it had work")
+}
+
+fn kept(share: f64, problem: &str) -> Option<String> {
+    (share > KEPT_LIMIT).then(|| {
+        let (seen, limit) = (show(share, Unit::Share), show(KEPT_LIMIT, Unit::Share));
+        format!("{problem}: {seen} of the time, at most {limit} is valid")
     })
 }
 

@@ -20,7 +20,7 @@ pub struct Format {
 }
 
 /// The format that is written today.
-pub const FORMAT: Format = Format { major: 1, minor: 0 };
+pub const FORMAT: Format = Format { major: 1, minor: 1 };
 
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +110,44 @@ pub struct Host {
     pub storage: String,
     /// CPUs that the target's containers share, such as `1`.
     pub target_cpus: String,
+}
+
+/// For how long the harness was kept from the cores on which it may run; microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CpuKept {
+    /// Time that was watched.
+    pub elapsed: u64,
+    /// Time that the hypervisor gave to other machines, mean over those cores.
+    pub stolen: u64,
+    /// Time in which the harness could have run and others ran instead; none where the kernel does
+    /// not tell it of the harness alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressed: Option<u64>,
+}
+
+impl CpuKept {
+    /// Takes in a further stretch of time.
+    pub fn add(&mut self, other: Self) {
+        self.elapsed += other.elapsed;
+        self.stolen += other.stolen;
+        if let Some(pressed) = other.pressed {
+            *self.pressed.get_or_insert(0) += pressed;
+        }
+    }
+
+    /// Share of the time that was stolen; none if nothing was watched.
+    pub fn stolen_share(&self) -> Option<f64> {
+        self.share(self.stolen)
+    }
+
+    /// Share of the time in which others ran instead; none if that is not known.
+    pub fn pressed_share(&self) -> Option<f64> {
+        self.share(self.pressed?)
+    }
+
+    fn share(&self, part: u64) -> Option<f64> {
+        (self.elapsed > 0).then(|| part as f64 / self.elapsed as f64)
+    }
 }
 
 /// How a run came to its end.
@@ -258,6 +296,8 @@ pub enum Event {
         /// Bytes that can be had without swapping.
         free: u64,
     },
+    /// What kept the harness from its cores since the last such event.
+    HarnessCpu(CpuKept),
     /// A fault is about to be injected; its undo is on disk from here on.
     FaultArmed {
         /// Number in the plan.

@@ -7,7 +7,7 @@ use chaos_scenarios::action::{Action, Replica};
 use chaos_scenarios::plan::{Plan, PlannedFault};
 
 use super::Moment;
-use super::event::{Ending, Entry, Event, Host, Phase};
+use super::event::{CpuKept, Ending, Entry, Event, Host, Phase};
 use super::window::{Sparse, Window};
 
 /// The generator tells of itself once in this many microseconds.
@@ -169,6 +169,8 @@ pub struct RunRecord {
     pub usage: BTreeMap<Replica, Vec<UsageSample>>,
     /// Last seen free memory of the host, bytes.
     pub host_memory_free: Option<u64>,
+    /// What kept the harness from its cores from baseline to keep.
+    pub cpu_kept: CpuKept,
     /// Faults by number.
     pub faults: BTreeMap<u32, FaultRecord>,
     /// Audit endpoints read, with their rows.
@@ -264,6 +266,12 @@ impl RunRecord {
         }
     }
 
+    /// Whether load is sent whose results count.
+    fn is_measuring(&self) -> bool {
+        let measured = Phase::Baseline..=Phase::Keep;
+        self.phases.last().is_some_and(|span| measured.contains(&span.phase))
+    }
+
     fn take_window(&mut self, window: &Window) {
         let windows = self.windows.entry(window.class.clone()).or_default();
         let place = windows.partition_point(|other| other.index < window.index);
@@ -313,6 +321,7 @@ impl RunRecord {
                 self.usage.entry(replica.clone()).or_default().push(sample);
             }
             Event::HostMemory { free } => self.host_memory_free = Some(*free),
+            Event::HarnessCpu(kept) if self.is_measuring() => self.cpu_kept.add(*kept),
             Event::Audited { source, rows } => self.audited.push((source.clone(), *rows)),
             Event::AuditFailed { source, reason } => {
                 self.audit_failed.push((source.clone(), reason.clone()));

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use crate::chart::sampling::percentile;
 use crate::judge::report::{ExperimentReport, RunReport};
+use crate::record::event::CpuKept;
 use crate::render::value;
 use crate::render::view::{ScenarioView, target_name};
 
@@ -98,7 +99,7 @@ fn generator(scenarios: &[ScenarioView]) -> Markup {
         div.wide { table {
             thead { tr {
                 th scope="col" { "Run" }
-                @for head in ["Due", "Sent", "Not sent", "Lag p50", "Lag p99", "Counted by the engine", "CPU of the harness"] {
+                @for head in ["Due", "Sent", "Not sent", "Lag p50", "Lag p99", "Counted by the engine", "CPU of the harness", "Kept from its cores"] {
                     th.n scope="col" { (head) }
                 }
                 th scope="col" { "Seed" }
@@ -129,6 +130,7 @@ fn generator_row(name: &str, run: &RunReport) -> Markup {
             td.n { (lag(0.99)) }
             td.n { (totals.engine_requests.map_or_else(|| "—".to_owned(), count)) }
             td.n { (cpu) @if totals.seconds > 0 { " of a core" } }
+            td.n { (kept(&run.record.cpu_kept)) }
             td { (run.plan.seed) }
         }
     }
@@ -156,6 +158,16 @@ fn proxies_of(plan: &Plan) -> Vec<String> {
         format!("{} on {target}: {component}, HTTP on {ports}", plan.scenario)
     };
     plan.proxies().iter().map(line).collect()
+}
+
+/// Share of the time, by other machines and by other processes, as far as each is known.
+fn kept(kept: &CpuKept) -> String {
+    let stolen = kept.stolen_share().map(|share| (share, "stolen"));
+    let pressed = kept.pressed_share().map(|share| (share, "pressed"));
+    let parts = [stolen, pressed].into_iter().flatten();
+    let parts: Vec<String> =
+        parts.map(|(share, how)| format!("{} {how}", value::number(share, Unit::Share))).collect();
+    if parts.is_empty() { "—".to_owned() } else { parts.join(", ") }
 }
 
 /// Constants by target; the same target in several scenarios is told once.
