@@ -88,6 +88,7 @@ impl LoadGenerator for Generator {
         let (ledger, writer) = ledger::open(ledger).map_err(|e| PortError(e.to_string()))?;
         let tally = Arc::new(Tally::new(recorder.clone(), plan.workload.clone(), ledger));
         let users = usize::try_from(plan.users.max(1)).unwrap_or(usize::MAX);
+        process::allow_connections(users)?;
         let work = Arc::new(Work {
             client: client::client(entry, users)?,
             entry: entry.trim_end_matches('/').to_owned(),

@@ -1,10 +1,40 @@
-//! What goose takes of the process unless somebody is faster: the interrupt signal, which it would
+//! What a load needs of the process, files for its connections, and what goose takes of it unless
+//! somebody is faster: the interrupt signal, which it would
 //! answer the second time by ending the process with all containers left running, and the logger,
 //! which it would point at standard output.
 
 use std::sync::OnceLock;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::port::PortError;
+
+/// Files that everything but the connections of a load may need.
+const OTHER_FILES: u64 = 256;
+
+/// Lets this process open a connection for each user. What a process may open unless it asks for
+/// more is usually 1024 files: a hang at a few hundred requests a second needs more, and those
+/// that could not be opened would be taken for refused by the target.
+pub(super) fn allow_connections(users: usize) -> Result<(), PortError> {
+    let needed = (users as u64).saturating_add(OTHER_FILES);
+    let limits = getrlimit(Resource::RLIMIT_NOFILE);
+    let (soft, hard) = limits.map_err(|error| cannot_open(needed, &error.to_string()))?;
+    if soft >= needed {
+        return Ok(());
+    }
+    if hard < needed {
+        return Err(cannot_open(needed, &format!("at most {hard} are allowed")));
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed, hard)
+        .map_err(|error| cannot_open(needed, &error.to_string()))
+}
+
+fn cannot_open(needed: u64, reason: &str) -> PortError {
+    PortError(format!(
+        "the load needs {needed} open files ({reason}): raise `ulimit -Hn`, or try a lower --rate or \
+         a shorter --timeout"
+    ))
+}
 
 /// Takes the interrupt signal before goose does, so that every other handler keeps working.
 ///

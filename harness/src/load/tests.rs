@@ -112,4 +112,6 @@ async fn a_load_that_cannot_start_says_why() {
     assert!(error.starts_with("/nowhere/orders cannot be written"), "{error}");
     let error = start("gosse", "/nowhere/orders").await;
     assert!(error.contains("known are `goose` and `direct`"), "{error}");
+    let error = process::allow_connections(usize::MAX).expect_err("nobody may open so many");
+    assert!(error.to_string().contains("ulimit"), "{error}");
 }
