@@ -101,6 +101,9 @@ pub enum Command {
         /// The part.
         role: String,
     },
+    /// Be the server whose outages are known, for a calibration
+    #[command(hide = true)]
+    TruthStub,
     /// Act inside a container, for a fault
     #[command(hide = true, subcommand)]
     Helper(Task),
@@ -382,4 +385,8 @@ pub struct CleanArguments {
 
 /// Options of `doctor`.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct DoctorArguments {}
+pub struct DoctorArguments {
+    /// Measure how well this machine measures, in about 15 s; needs no Docker
+    #[arg(long)]
+    pub calibrate: bool,
+}

@@ -3,6 +3,7 @@
 //! asked and what it means live in `chaos-scenarios` and `chaos-reports`, which are pure.
 
 pub mod audit;
+pub mod calibration;
 pub mod clean;
 pub mod cli;
 pub mod command;

@@ -22,10 +22,11 @@ fn main() -> ExitCode {
         Command::Redrive(arguments) => command::redrive::execute(&arguments, show),
         Command::Clean(arguments) => command::clean::execute(arguments, show),
         Command::Halt => command::halt::execute(),
-        Command::Doctor(_) => command::doctor::execute(show),
+        Command::Doctor(arguments) => command::doctor::execute(arguments, show),
         Command::Images => command::images::execute(show),
         Command::Completions { shell } => command::completions::execute(shell),
         Command::Helper(task) => return chaos_harness::helper::main(task),
+        Command::TruthStub => return chaos_harness::calibration::stub::main(),
         Command::Refapp { role } => return chaos_targets::main(&role),
     };
     exit::code(outcome)

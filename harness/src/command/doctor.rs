@@ -5,14 +5,17 @@ use std::path::Path;
 use console::style;
 use serde_json::{Value, json};
 
-use super::block_on;
-use crate::cli::{Output, Show};
+use super::{block_on, calibrate};
+use crate::cli::{DoctorArguments, Output, Show};
 use crate::doctor::{Finding, Status, examine};
 use crate::exit::{ENVIRONMENT, Failure};
 use crate::terminal;
 
 /// Looks at everything that a run needs; 3 if no run can work.
-pub fn execute(show: Show) -> Result<u8, Failure> {
+pub fn execute(arguments: DoctorArguments, show: Show) -> Result<u8, Failure> {
+    if arguments.calibrate {
+        return calibrate::execute(show);
+    }
     let findings = block_on(async { Ok(examine(true, Path::new("runs")).await) })?;
     match show.output {
         Output::Human => {

@@ -1,5 +1,6 @@
 //! The commands, one file each: from arguments to an exit code.
 
+pub mod calibrate;
 pub mod clean;
 pub mod completions;
 pub mod doctor;
