@@ -137,14 +137,30 @@ impl Band {
         self.held.get(step.min(last)).copied()
     }
 
-    /// The due time of the first bad request of steps `from..until`.
-    pub(super) fn first_bad(&self, from: usize, until: usize) -> Option<Moment> {
-        self.steps[from..until].iter().find_map(|step| step.first_bad)
+    /// The due time of the first bad request of a stretch out of band. Its first sliding window
+    /// begins before the trouble does, and single errors that come at any time must not be taken
+    /// for its beginning: that is where the share of bad requests rises.
+    pub(super) fn onset(&self, outside: Outside) -> Option<Moment> {
+        let end = self.ends[outside.from].unwrap_or(self.steps.len());
+        let window = &self.steps[outside.from..end];
+        let worst = window.iter().map(Step::bad_share).fold(0.0, f64::max);
+        let risen = rise(window, worst / 2.0);
+        let onset = window.get(risen).and_then(|step| step.onset(worst));
+        // Where its whole step is bad it may have begun within the one before.
+        let begun =
+            onset.filter(|onset| *onset > window[risen].start.plus(window[risen].gap(worst)));
+        let before = risen.checked_sub(1).and_then(|before| window[before].onset(worst));
+        let first = self.steps[outside.from..outside.until].iter().find_map(|step| step.first_bad);
+        begun.or(before).or(onset).or(first)
     }
 
     /// The due time of the first request of a stretch in band that begins at a step: the first
     /// good one after the last bad one.
     pub(super) fn entry(&self, step: usize) -> Moment {
+        // A window in band may begin with the last few bad requests of the trouble.
+        if let Some(end) = self.steps[step].good_after_bad().filter(|_| self.steps[step].is_bad()) {
+            return end;
+        }
         let before = step.checked_sub(1).and_then(|before| self.steps[before].good_after_bad());
         before
             .or_else(|| self.steps[step].good_after_first_bad())
@@ -187,6 +203,30 @@ impl Step {
             first_good: window.first_good,
             last_good: window.last_good,
         }
+    }
+
+    fn bad_share(&self) -> f64 {
+        self.bad as f64 / self.due.max(1) as f64
+    }
+
+    /// Whether it would be out of band if it were alone; a single error says nothing.
+    fn is_bad(&self) -> bool {
+        self.bad >= 2 && self.bad * PER_BAD > self.due
+    }
+
+    /// From one bad request to the next where so large a share is bad, microseconds.
+    fn gap(&self, share: f64) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let gap = (WINDOW_MICROS as f64 / (share * self.due as f64)) as u64;
+        gap
+    }
+
+    /// Where its bad requests begin if they go on to its end: the first one, unless it lies so far
+    /// before the others that it does not belong to them.
+    fn onset(&self, share: f64) -> Option<Moment> {
+        let first = self.first_bad?;
+        let length = self.gap(share).saturating_mul(self.bad + 1);
+        Some(first.max(self.start.plus(WINDOW_MICROS.saturating_sub(length))))
     }
 
     /// The step in which a fault struck also holds the bad requests that were in flight then, and
@@ -235,6 +275,18 @@ fn within_band(steps: &[Step]) -> bool {
     let sum = |of: fn(&Step) -> u64| steps.iter().map(of).sum::<u64>();
     let good = sum(|step| step.bad) * PER_BAD <= sum(|step| step.due);
     good && sum(|step| step.slow) <= sum(|step| step.answered) / PER_SLOW
+}
+
+/// The step from which on bad requests are most in excess of a share.
+fn rise(steps: &[Step], share: f64) -> usize {
+    let (mut rise, mut excess, mut most) = (0, 0.0, f64::NEG_INFINITY);
+    for (place, step) in steps.iter().enumerate().rev() {
+        excess += step.bad as f64 - share * step.due as f64;
+        if excess >= most {
+            (rise, most) = (place, excess);
+        }
+    }
+    rise
 }
 
 /// For each step the end of the shortest sliding window that begins there, is a second long, and

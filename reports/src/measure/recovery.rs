@@ -44,7 +44,7 @@ pub fn course(record: &RunRecord) -> Option<Course> {
     let watched = band.end()?;
     let mut course = Course { felt, impact: None, recovered: None, relapses: 0, watched };
     let Some(mut outside) = band.outside(0) else { return Some(course) };
-    course.impact = band.first_bad(outside.from, outside.until);
+    course.impact = band.onset(outside);
     // Every turn goes on behind the one before, so the number of steps bounds the turns.
     while let Some(steady) = band.steady(outside.from, CONFIRMATION) {
         course.recovered = Some(band.entry(steady));

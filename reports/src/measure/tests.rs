@@ -103,6 +103,34 @@ fn what_nobody_notices_is_tolerated() {
     exactly(&one_bad, "recovery", 0.0);
 }
 
+/// One bad request in a second is within the band; the outage is what is told.
+#[test]
+fn a_single_error_before_or_after_an_outage_does_not_move_its_edges() {
+    for early in [MS, 400 * MS, 899 * MS, 990 * MS] {
+        let from = TEST + S + 37 * MS;
+        let run = Fabricated::run()
+            .rate(500)
+            .outage(from..from + 2 * S)
+            .outage(from - early..from - early + 2 * MS);
+        let gap = 0.002;
+        about(&run, "impact-delay", 1.037, 2.0 * gap);
+        about(&run, "recovery", 3.037, gap);
+    }
+}
+
+/// Of 500 requests a second 5 may be bad, which is 30 ms of an outage that hits a third of them.
+#[test]
+fn an_outage_of_some_requests_lasts_until_the_last_of_them() {
+    for offset in [0, 20, 40, 60, 80].map(|millis| millis * MS) {
+        let (from, until) = (TEST + offset, TEST + 2 * S + offset);
+        let run = (from..until)
+            .step_by(6_000)
+            .fold(Fabricated::run().rate(500), |run, at| run.outage(at..at + 2 * MS));
+        about(&run, "impact-delay", offset as f64 / 1e6, 0.006);
+        about(&run, "recovery", 2.0 + offset as f64 / 1e6, 0.008);
+    }
+}
+
 #[test]
 fn what_never_comes_back_is_at_least_as_long_as_it_was_watched() {
     let run = Fabricated::run().outage(TEST + 2 * S..40 * S);
