@@ -133,4 +133,13 @@ impl Runtime for StubRuntime {
         }
         Ok(Vec::new())
     }
+
+    /// Never: the stub is a process of ours, whose loss the load would show.
+    async fn lost(&self) -> String {
+        std::future::pending().await
+    }
+
+    async fn answers(&self) -> Result<(), PortError> {
+        Ok(())
+    }
 }

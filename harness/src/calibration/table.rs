@@ -1,5 +1,7 @@
 //! A calibration as a person reads it: errors of every figure, and which are out of bounds.
 
+use std::fmt::Write as _;
+
 use chaos_reports::statistics::median;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
@@ -54,7 +56,7 @@ fn errors(row: &Row, figure: Figure) -> String {
             (true, true) => "over",
             (true, false) => "OVER",
         };
-        text.push_str(&format!(" {mark} {}", figure.show(bound)));
+        let _ = write!(text, " {mark} {}", figure.show(bound));
     }
     text
 }
@@ -67,10 +69,8 @@ fn notes(rows: &[Row]) -> String {
     for row in rows {
         for reason in &row.refused {
             let Row { case, .. } = row;
-            text.push_str(&format!(
-                "refused: {} at {}/s by {}: {reason}\n",
-                case.name, case.rate, case.engine
-            ));
+            let (name, rate, engine) = (case.name, case.rate, case.engine);
+            let _ = writeln!(text, "refused: {name} at {rate}/s by {engine}: {reason}");
         }
     }
     text

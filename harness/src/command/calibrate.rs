@@ -1,5 +1,7 @@
 //! `chaos doctor --calibrate`: the error bars of this machine, and what they mean.
 
+use std::fmt::Write as _;
+
 use console::style;
 use serde_json::{Value, json};
 
@@ -85,7 +87,7 @@ fn trial(trial: &Trial) -> String {
     let Trial { engine, rate, lag, not_sent, cpu } = trial;
     let mut detail = format!("lag {}; CPU {cpu:.0} µs a request", spread(lag));
     if *not_sent > 0.0 {
-        detail.push_str(&format!("; {:.1} % not sent", not_sent * 100.0));
+        let _ = write!(detail, "; {:.1} % not sent", not_sent * 100.0);
     }
     line(trial.is_sound(), &format!("{engine} {rate}/s"), &detail)
 }

@@ -6,7 +6,7 @@ use chaos_scenarios::plan::Plan;
 use chaos_scenarios::quantity::Span;
 
 use super::Moment;
-use super::event::{Entry, Event};
+use super::event::{CpuKept, Entry, Event};
 use super::window::{Late, Sparse, WINDOW_MICROS, Window};
 
 /// No run lasts longer, microseconds: a timeline takes two hours at most, all other phases minutes.
@@ -42,6 +42,11 @@ pub(super) fn check(entry: &Entry) -> Result<(), String> {
         Event::Usage { cpu, memory, .. } => {
             at_most("cpu", *cpu, HIGHEST)?;
             at_most("memory", *memory, MOST_BYTES)
+        }
+        Event::HarnessCpu(CpuKept { elapsed, stolen, pressed }) => {
+            at_most("elapsed", *elapsed, HIGHEST)?;
+            at_most("stolen", *stolen, HIGHEST)?;
+            at_most("pressed", pressed.unwrap_or(0), HIGHEST)
         }
         Event::HostMemory { free } => at_most("free", *free, MOST_BYTES),
         Event::FaultFelt { effective, .. } => moment("effective", *effective),

@@ -119,17 +119,15 @@ fn setting(keyword: &str, key: &str) -> Value {
         (_, "role" | "name" | "mode") => selecting(key),
         (_, "grace" | "gap" | "delay" | "jitter" | "every") => span(),
         (_, "share" | "probability" | "fill") => percent(),
-        (_, "at" | "image" | "signal" | "queue" | "volume")
-        | ("cpu" | "memory", "limit") => text(),
+        (_, "at" | "image" | "signal" | "queue" | "volume") | ("cpu" | "memory", "limit") => text(),
         (_, "keep") => boolean(),
         (_, "threads") => whole(1, 64),
         ("poison-message", "count") => whole(1, 10_000),
-        ("queue-limit", "length") => whole(1, u64::from(u32::MAX)),
         ("scale", "replicas") => whole(1, 16),
         (_, "status") => whole(400, 599),
         (_, "port") => whole(1, 65_535),
         ("traffic", "rate") => rate(),
-        ("fail-first", "times") => whole(1, u64::from(u32::MAX)),
+        ("queue-limit", "length") | ("fail-first", "times") => whole(1, u64::from(u32::MAX)),
         _ => json!(true),
     }
 }

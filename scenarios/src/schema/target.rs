@@ -87,11 +87,10 @@ fn section(key: &str) -> Value {
             "additionalProperties": false,
             "properties": { "dead": text() },
         })),
-        "sized-volumes" => map(&text()),
         "retry-schedule" => span(),
         "modes" => list(&like("^[a-z-]+$")),
         "safeguards" => list(&like("^[A-Z_]+$")),
-        "constants" => map(&text()),
+        "constants" | "sized-volumes" => map(&text()),
         _ => json!(true),
     }
 }
