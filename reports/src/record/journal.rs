@@ -238,7 +238,8 @@ mod tests {
     #[test]
     fn other_major_formats_are_refused_and_later_minor_ones_read() {
         let text = text(&small());
-        let format = r#"{"major":1,"minor":0}"#;
+        let format = format!(r#"{{"major":{},"minor":{}}}"#, FORMAT.major, FORMAT.minor);
+        let format = format.as_str();
         assert!(text.contains(format));
         let other = text.replacen(format, r#"{"major":2,"minor":0}"#, 1);
         let error = read(other.as_bytes()).expect_err("another format");

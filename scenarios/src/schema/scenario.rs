@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::DIALECT;
 use super::value::{
-    boolean, expectation, like, list, map, object, one_of, percent, rate, selecting, selector,
+    analogue, boolean, expectation, like, list, map, object, one_of, percent, rate, selecting,
     span, text, whole,
 };
 use crate::claim;
@@ -79,7 +79,7 @@ fn step() -> Value {
         }),
         "fault" => fault(),
         "on-missing" => one_of(["error", "not-applicable"]),
-        "analogue" => map(&selector()),
+        "analogue" => map(&analogue()),
         _ => json!(true),
     })
 }

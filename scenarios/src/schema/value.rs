@@ -78,8 +78,10 @@ pub(super) fn object(keys: &Keys, value: impl Fn(&str) -> Value) -> Value {
         "required": keys.required,
         "properties": properties,
     });
-    if ["role", "name"].iter().all(|key| properties.contains_key(*key)) {
-        schema["oneOf"] = json!([{ "required": ["role"] }, { "required": ["name"] }]);
+    let whom = ["role", "name", "from"].into_iter().filter(|key| properties.contains_key(*key));
+    let whom: Vec<Value> = whom.map(|key| json!({ "required": [key] })).collect();
+    if whom.len() > 1 {
+        schema["oneOf"] = json!(whom);
     }
     schema
 }
@@ -87,6 +89,16 @@ pub(super) fn object(keys: &Keys, value: impl Fn(&str) -> Value) -> Value {
 /// Replicas: by role or name, and how many of them.
 pub(super) fn selector() -> Value {
     object(&crate::text::keys::keys_of(Selector::read), selecting)
+}
+
+/// What a fault acts on instead: replicas, or an edge between components.
+pub(super) fn analogue() -> Value {
+    json!({ "anyOf": [selector(), {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["from"],
+        "properties": { "from": true, "to": true },
+    }] })
 }
 
 /// A key of a selector; anything for a key that is none.
