@@ -122,6 +122,8 @@ pub enum Action {
     EndImpair {
         /// Whom.
         replica: Replica,
+        /// What.
+        impairment: Impairment,
     },
     /// Removes a replica; one that is gone is left alone.
     Remove {
@@ -257,7 +259,7 @@ impl Action {
             | Self::Hog { replica, .. }
             | Self::EndHog { replica, .. }
             | Self::Impair { replica, .. }
-            | Self::EndImpair { replica }
+            | Self::EndImpair { replica, .. }
             | Self::Remove { replica }
             | Self::Swap { replica, .. }
             | Self::Http { replica, .. } => replica,
@@ -286,6 +288,19 @@ impl Action {
                 Hog::Memory { .. } => Aspect::MemoryHog,
             },
         }
+    }
+
+    /// What of a replica this and another action both take hold of, or each of what excludes the
+    /// other's, if they do.
+    pub fn contradicts(&self, other: &Self) -> Option<(Aspect, Aspect)> {
+        let (ours, theirs) = (self.aspect(), other.aspect());
+        let excludes = match (self, other) {
+            (Self::Impair { impairment, .. }, Self::Impair { impairment: other, .. }) => {
+                impairment.contradicts(other)
+            }
+            _ => ours.excludes(theirs),
+        };
+        (excludes && self.replica() == other.replica()).then_some((ours, theirs))
     }
 
     /// Whether it is done by a program of ours inside the replica.
@@ -330,8 +345,8 @@ impl fmt::Display for Action {
             Self::Impair { replica, impairment } => {
                 write!(formatter, "make {impairment} at {replica}")
             }
-            Self::EndImpair { replica } => {
-                write!(formatter, "leave the traffic of {replica} alone")
+            Self::EndImpair { replica, impairment } => {
+                write!(formatter, "end {impairment} at {replica}")
             }
             Self::Remove { replica } => write!(formatter, "remove {replica}"),
             Self::Swap { replica, image: Some(image) } => {

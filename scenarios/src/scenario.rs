@@ -1,6 +1,7 @@
 //! A scenario as its file says it: what must hold before, what is done when, and what is expected of
 //! each target. Nothing is resolved here; see [`Plan`](crate::plan::Plan) for that.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,15 @@ pub struct Pulse {
     pub times: u32,
 }
 
+/// Who plays the same part in another target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Analogue {
+    /// The replicas that the fault acts on there.
+    pub selector: Selector,
+    /// For a fault of the network: who is at the other end there, if it is not who the fault says.
+    pub to: Option<Selector>,
+}
+
 /// One fault of the method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -102,7 +112,7 @@ pub struct Step {
     /// What it means that the target has no such component.
     pub on_missing: OnMissing,
     /// By name of the target: other replicas, which play the same part there.
-    pub analogue: BTreeMap<String, Selector>,
+    pub analogue: BTreeMap<String, Analogue>,
 }
 
 /// What must hold before anything is injected.
@@ -170,6 +180,17 @@ pub enum ForEach {
 }
 
 impl Step {
+    /// The fault as it is put to a target: its edges are those of the analogue there.
+    pub fn fault_on(&self, target: &str) -> Cow<'_, Fault> {
+        let Some(analogue) = self.analogue.get(target) else { return Cow::Borrowed(&self.fault) };
+        let mut fault = self.fault.clone();
+        if let Some(traffic) = fault.traffic_mut() {
+            traffic.selector = analogue.selector.clone();
+            traffic.to = analogue.to.clone().or_else(|| traffic.to.take());
+        }
+        Cow::Owned(fault)
+    }
+
     /// How long all of it takes if nothing takes time but its faults.
     pub fn span(&self, profile: Profile) -> Span {
         match (self.pulse, self.fault.gap()) {

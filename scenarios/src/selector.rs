@@ -18,6 +18,8 @@ pub enum By {
     Role(Role),
     /// The component of a name, or one replica of it, such as `app-2`.
     Name(String),
+    /// Several of those.
+    Names(Vec<String>),
     /// Every component.
     Every,
     /// The component that a run of a scenario with `for-each` is about.
@@ -67,6 +69,7 @@ impl fmt::Display for Selector {
         match &self.by {
             By::Role(role) => write!(formatter, "role `{role}`"),
             By::Name(name) => write!(formatter, "`{name}`"),
+            By::Names(names) => write!(formatter, "`{}`", names.join("`, `")),
             By::Every => formatter.write_str("every component"),
             By::Each => formatter.write_str("the component of the run"),
         }
@@ -101,6 +104,36 @@ impl Selector {
         selector
     }
 
+    /// Reads one end of a connection: a name, a list of names, or a selector.
+    pub fn end(item: &Item<'_>) -> Option<Self> {
+        let by = match &item.node().value {
+            Value::Mapping(_) => return Self::read(item),
+            Value::Scalar { .. } => By::Name(item.text()?),
+            Value::Sequence(_) => match item.list(Item::text)? {
+                names if names.is_empty() => return item.wrong("a list of none", None),
+                names => By::Names(names),
+            },
+        };
+        Some(Self { by, mode: Mode::All })
+    }
+
+    /// In words for people, without quotes.
+    pub fn plain(&self) -> String {
+        self.to_string().replace('`', "")
+    }
+
+    /// The names that it is made of, each with its place in what was read by [`end`](Self::end).
+    pub fn names(&self) -> Vec<(String, &str)> {
+        match &self.by {
+            By::Name(name) => vec![(String::new(), name)],
+            By::Names(names) => {
+                let names = names.iter().enumerate();
+                names.map(|(index, name)| (format!("[{index}]"), name.as_str())).collect()
+            }
+            By::Role(_) | By::Every | By::Each => Vec::new(),
+        }
+    }
+
     /// The replicas of a target that are meant, in the order of the target file; empty if it has
     /// none. `each` is the component that the run is about, if it is about one. `stream` names the
     /// choice, so that each has chance of its own.
@@ -133,16 +166,22 @@ impl Selector {
             By::Every => of(&|_| true),
             By::Each => of(&|component| Some(component.name.as_str()) == each),
             By::Role(role) => of(&|component| component.role == *role),
-            By::Name(name) if target.component(name).is_some() => {
-                of(&|component| component.name == *name)
-            }
-            By::Name(name) => {
-                let mut all = of(&|_| true);
-                all.retain(|replica| replica.to_string() == *name);
-                all
-            }
+            By::Name(name) => named(target, std::slice::from_ref(name)),
+            By::Names(names) => named(target, names),
         }
     }
+}
+
+/// A name means a component, and where there is none of it, a replica.
+fn named(target: &Target, names: &[String]) -> Vec<Replica> {
+    let mut all: Vec<Replica> = target.components.iter().flat_map(replicas_of).collect();
+    all.retain(|replica| {
+        names.iter().any(|name| match target.component(name) {
+            Some(component) => component.name == replica.component,
+            None => replica.to_string() == *name,
+        })
+    });
+    all
 }
 
 fn replicas_of(component: &Component) -> impl Iterator<Item = Replica> + '_ {

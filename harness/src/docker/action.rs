@@ -48,7 +48,7 @@ pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), Docke
         Action::Hog { replica, hog } => resource::hog(site, replica, *hog).await,
         Action::EndHog { replica, hog } => resource::end_hog(site, replica, *hog).await,
         Action::Impair { replica, impairment } => impair::impair(site, replica, impairment).await,
-        Action::EndImpair { replica } => impair::end(site, replica).await,
+        Action::EndImpair { replica, impairment } => impair::end(site, replica, impairment).await,
         Action::Remove { replica } => remove(site, replica).await,
         Action::Swap { replica, image } => swap(site, replica, image.as_deref()).await,
         Action::Http { replica, port, request } => {

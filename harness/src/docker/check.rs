@@ -44,8 +44,12 @@ pub(super) async fn look(
         Check::Detached { replica } => attached(site, replica, false).await,
         Check::Attached { replica } => attached(site, replica, true).await,
         Check::Ready { replica } => Err(DockerError::NotForRuntime { replica: replica.clone() }),
-        Check::Impaired { replica, .. } => Ok(impair::felt(site, replica).await),
-        Check::Unimpaired { replica } => Ok(impair::is_over(site, replica).await),
+        Check::Impaired { replica, impairment } => {
+            Ok(impair::felt(site, replica, impairment).await)
+        }
+        Check::Unimpaired { replica, impairment } => {
+            Ok(impair::is_over(site, replica, impairment).await)
+        }
         Check::Gone { replica } => gone(site, replica).await,
         Check::RunsImage { replica, image } => {
             let runs = site.runs_image(replica, image.as_deref()).await?;

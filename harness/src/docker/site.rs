@@ -2,7 +2,7 @@
 //! needed to make one of them again.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
@@ -24,8 +24,9 @@ pub(super) struct Site {
     containers: Mutex<BTreeMap<Replica, Held>>,
     /// What our program uses up inside containers.
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
-    /// What becomes of packets.
-    impaired: tokio::sync::Mutex<Vec<Impaired>>,
+    /// What becomes of packets, each replica for itself, since one is not waited for to begin with
+    /// another.
+    impaired: Mutex<BTreeMap<Replica, Arc<tokio::sync::Mutex<Impaired>>>>,
 }
 
 impl Site {
@@ -34,7 +35,7 @@ impl Site {
             maker,
             containers: Mutex::new(containers),
             hogs: tokio::sync::Mutex::default(),
-            impaired: tokio::sync::Mutex::default(),
+            impaired: Mutex::default(),
         }
     }
 
@@ -62,9 +63,10 @@ impl Site {
         self.hogs.lock().await
     }
 
-    /// Replicas whose packets meet something.
-    pub(super) async fn impaired(&self) -> MutexGuard<'_, Vec<Impaired>> {
-        self.impaired.lock().await
+    /// What becomes of a replica's packets.
+    pub(super) fn impaired(&self, replica: &Replica) -> Arc<tokio::sync::Mutex<Impaired>> {
+        let mut impaired = self.impaired.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(impaired.entry(replica.clone()).or_default())
     }
 
     /// What the target file says of a replica.

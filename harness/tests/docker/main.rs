@@ -14,6 +14,7 @@ mod faults;
 mod fixture;
 mod images;
 mod lifecycle;
+mod meddling;
 mod packets;
 mod resources;
 mod topology;

@@ -103,10 +103,12 @@ pub enum Check {
         /// What.
         impairment: Impairment,
     },
-    /// Nothing becomes of its packets any more.
+    /// That does not become of its packets any more.
     Unimpaired {
         /// Whom.
         replica: Replica,
+        /// What.
+        impairment: Impairment,
     },
     /// It was removed.
     Gone {
@@ -160,7 +162,7 @@ impl Check {
             | Self::Hogged { replica, .. }
             | Self::Unhogged { replica, .. }
             | Self::Impaired { replica, .. }
-            | Self::Unimpaired { replica }
+            | Self::Unimpaired { replica, .. }
             | Self::Gone { replica }
             | Self::RunsImage { replica, .. }
             | Self::Counter { replica, .. }
@@ -199,7 +201,9 @@ impl fmt::Display for Check {
             Self::Impaired { impairment, .. } => {
                 return write!(formatter, "{replica} meets {impairment}");
             }
-            Self::Unimpaired { .. } => "has its traffic left alone",
+            Self::Unimpaired { impairment, .. } => {
+                return write!(formatter, "{replica} no longer meets {impairment}");
+            }
             Self::Gone { .. } => "is gone",
             Self::RunsImage { image: None, .. } => "runs its own image",
             Self::RunsImage { image: Some(image), .. } => {

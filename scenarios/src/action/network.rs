@@ -2,6 +2,7 @@
 //! does it in the replica's network namespace share it.
 
 use std::fmt;
+use std::mem::discriminant;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,20 +148,81 @@ pub struct Impairment {
     pub effect: Effect,
     /// Which of them, by where they go.
     pub direction: Direction,
-    /// Which of them, by the component at the other end; none for all.
-    pub peer: Option<String>,
+    /// Which of them, by who is at the other end: components, or replicas such as `app-2`. Empty for
+    /// all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// All chance derives from it.
     pub seed: u64,
 }
 
+impl Impairment {
+    /// Whether this and another one cannot act on one replica at a time: on packets that both mean,
+    /// they are of one kind, or one of them lets nothing through for the other to act on.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let one_kind = discriminant(&self.effect) == discriminant(&other.effect);
+        let nothing = |it: &Self| matches!(it.effect, Effect::Partition(_));
+        (one_kind || nothing(self) || nothing(other)) && self.meets(other)
+    }
+
+    /// Whether some packets are meant by both.
+    fn meets(&self, other: &Self) -> bool {
+        let inward = self.direction.inward() && other.direction.inward();
+        let outward = self.direction.outward() && other.direction.outward();
+        let all = self.peers.is_empty() || other.peers.is_empty();
+        let shared = |peer: &String| other.peers.iter().any(|it| overlap(peer, it));
+        (inward || outward) && (all || self.peers.iter().any(shared))
+    }
+}
+
+/// Whether two names mean the same, or one a replica of the other.
+fn overlap(one: &str, other: &str) -> bool {
+    let is_replica = |replica: &str, of: &str| {
+        let number = replica.strip_prefix(of).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    one == other || is_replica(one, other) || is_replica(other, one)
+}
+
 impl fmt::Display for Impairment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peer = self.peer.as_deref().unwrap_or("everybody");
+        let everybody = || "everybody".to_owned();
+        let peers = if self.peers.is_empty() { everybody() } else { self.peers.join(", ") };
         let ways = match self.direction {
             Direction::In => "from",
             Direction::Out => "to",
             Direction::Both => "from and to",
         };
-        write!(formatter, "{} {ways} {peer}", self.effect)
+        write!(formatter, "{} {ways} {peers}", self.effect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_together_is_told_from_what_can() {
+        let loss = |direction, peers: &[&str]| Impairment {
+            effect: Effect::Loss(Share(1)),
+            direction,
+            peers: peers.iter().map(|&peer| peer.to_owned()).collect(),
+            seed: 1,
+        };
+        let delay = Effect::Delay {
+            delay: Span::seconds(1),
+            jitter: Span::ZERO,
+            distribution: Distribution::Uniform,
+        };
+        let both = loss(Direction::Both, &[]);
+        let with = |effect| Impairment { effect, ..both.clone() };
+        assert!(both.contradicts(&loss(Direction::In, &["app"])), "twice the same");
+        assert!(!both.contradicts(&with(delay)), "lost or late");
+        assert!(both.contradicts(&with(Effect::Partition(Behaviour::Drop))), "nothing to lose");
+        let app = loss(Direction::Out, &["app", "orders"]);
+        assert!(app.contradicts(&loss(Direction::Out, &["app-2"])), "one of its replicas");
+        assert!(!app.contradicts(&loss(Direction::Out, &["app-db"])), "another component");
+        assert!(!app.contradicts(&loss(Direction::In, &["app"])), "the other way");
+        assert!(!loss(Direction::Out, &["app-1"]).contradicts(&loss(Direction::Out, &["app-2"])));
     }
 }

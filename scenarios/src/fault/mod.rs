@@ -19,7 +19,7 @@ mod http_error;
 mod kill;
 mod memory;
 mod memory_hog;
-mod network;
+pub mod network;
 mod pause;
 mod remove;
 mod restart;
@@ -43,7 +43,8 @@ pub use http_error::HttpError;
 pub use kill::Kill;
 pub use memory::Memory;
 pub use memory_hog::MemoryHog;
-pub use network::{Corrupt, Duplicate, Latency, Loss, Partition, RateLimit, Reorder};
+pub use network::{Corrupt, Duplicate, Latency, Loss, Misfit, Partition, RateLimit, Reorder};
+
 pub use pause::Pause;
 pub use remove::Remove;
 pub use restart::Restart;
@@ -63,7 +64,19 @@ pub(crate) trait Kind: Sized {
     fn read(item: &Item<'_>) -> Option<Self>;
 
     /// The replicas that it asks for; none for a fault of the load.
-    fn selector(&self) -> Option<&Selector>;
+    fn selector(&self) -> Option<&Selector> {
+        self.traffic().map(|traffic| &traffic.selector)
+    }
+
+    /// For a fault of the network: the packets that it means.
+    fn traffic(&self) -> Option<&network::Traffic> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn traffic_mut(&mut self) -> Option<&mut network::Traffic> {
+        None
+    }
 
     /// One line for people.
     fn title(&self, whom: &str) -> String;
@@ -119,6 +132,16 @@ macro_rules! faults {
             /// The replicas that it asks for; none for a fault of the load.
             pub fn selector(&self) -> Option<&Selector> {
                 match self { $(Self::$kind(fault) => fault.selector(),)* }
+            }
+
+            /// For a fault of the network: the packets that it means.
+            pub fn traffic(&self) -> Option<&network::Traffic> {
+                match self { $(Self::$kind(fault) => fault.traffic(),)* }
+            }
+
+            /// The same, to be changed.
+            pub fn traffic_mut(&mut self) -> Option<&mut network::Traffic> {
+                match self { $(Self::$kind(fault) => fault.traffic_mut(),)* }
             }
 
             /// One line for people, such as `kill rabbitmq with SIGKILL`.
@@ -179,7 +202,7 @@ faults! {
     "rate" RateLimit
         "limits the bits per second; ends with our program there";
     "partition" Partition
-        "lets nothing through between two components, silently or not; ends with our program there";
+        "lets nothing through between two groups of components, silently or not; ends with our program there";
     "cpu" Cpu
         "limits its use of CPU; healed by the old limit";
     "memory" Memory

@@ -7,6 +7,8 @@ use crate::plan::fixture::{broker, monolith};
 use crate::target::Target;
 use crate::text;
 
+mod network;
+
 /// A fault as it is written.
 fn fault(written: &str) -> Fault {
     let read = text::decode("test.yaml", written, Fault::read);
@@ -104,93 +106,6 @@ fn faults_of_the_network() {
     felt: rabbitmq-1 is on no network; rabbitmq-1 cannot be reached
     undo: start rabbitmq-1; put rabbitmq-1 on its networks
     done: rabbitmq-1 is on its networks; rabbitmq-1 is ready
-    ");
-}
-
-#[test]
-fn faults_of_packets() {
-    let made = [
-        "latency: {role: broker, delay: 100ms}",
-        "latency: {role: broker, delay: 100ms, jitter: 20ms, distribution: pareto, direction: in}",
-        "loss: {role: broker, share: 5%}",
-        "duplicate: {role: broker, share: 5%, to: payments}",
-        "corrupt: {role: broker, share: 0.1%, direction: out}",
-        "reorder: {role: broker, share: 25%}",
-        "rate: {role: broker, limit: 1Mbit/s}",
-        "partition: {from: rabbitmq, to: payments}",
-        "partition: {from: rabbitmq, to: payments, direction: in, behaviour: reject}",
-    ]
-    .map(|written| {
-        let made = on(&broker(), written);
-        let lines: Vec<&str> = made.lines().collect();
-        assert_eq!(lines[3], "undo: leave the traffic of rabbitmq-1 alone; start rabbitmq-1");
-        assert!(lines[4].starts_with("done: rabbitmq-1 has its traffic left alone; "), "{made}");
-        lines[..3].join("\n")
-    });
-    assert_snapshot!(made.join("\n"), @r"
-    delay the traffic of them by 100ms
-    do:   make delay by 100ms from and to everybody at rabbitmq-1
-    felt: rabbitmq-1 meets delay by 100ms from and to everybody
-    delay what reaches them by 100ms ± 20ms
-    do:   make delay by 100ms ± 20ms (pareto) from everybody at rabbitmq-1
-    felt: rabbitmq-1 meets delay by 100ms ± 20ms (pareto) from everybody
-    drop 5% of the traffic of them
-    do:   make loss of 5% from and to everybody at rabbitmq-1
-    felt: rabbitmq-1 meets loss of 5% from and to everybody
-    double 5% of what leaves them for payments
-    do:   make duplicates of 5% to payments at rabbitmq-1
-    felt: rabbitmq-1 meets duplicates of 5% to payments
-    damage 0.1% of what leaves them
-    do:   make damage to 0.1% to everybody at rabbitmq-1
-    felt: rabbitmq-1 meets damage to 0.1% to everybody
-    hold 25% of the traffic of them for 20ms
-    do:   make reordering of 25% by 20ms from and to everybody at rabbitmq-1
-    felt: rabbitmq-1 meets reordering of 25% by 20ms from and to everybody
-    limit the traffic of them to 1000 kbit/s each way
-    do:   make a limit of 1000 kbit/s from and to everybody at rabbitmq-1
-    felt: rabbitmq-1 meets a limit of 1000 kbit/s from and to everybody
-    cut them off from payments
-    do:   make a black hole from and to payments at rabbitmq-1
-    felt: rabbitmq-1 meets a black hole from and to payments
-    let nothing reach them from payments, rejecting what is sent
-    do:   make rejection from payments at rabbitmq-1
-    felt: rabbitmq-1 meets rejection from payments
-    ");
-    assert_snapshot!(on(&broker(), "partition: {from: rabbitmq, to: nobody}"), @"refused: broker has no component called `nobody` for `to`");
-}
-
-#[test]
-fn wrong_settings_of_packets_are_shown_where_they_stand() {
-    let wrong = [
-        "latency: {role: app, delay: -1s}",
-        "latency: {role: app, delay: 0s, distribution: bell}",
-        "latency: {role: app, delay: 10ms, jitter: 20ms, direction: up}",
-        "loss: {role: app, share: 0%}",
-        "corrupt: {role: app, share: 101%}",
-        "duplicate: {role: app, share: 5%, direction: in}",
-        "reorder: {role: app, share: 5}",
-        "rate: {role: app, limit: 0Mbit/s}",
-        "rate: {role: app, limit: fast}",
-        "partition: {from: app, to: app}",
-        "partition: {from: app, behaviour: hang}",
-        "loss: {name: app, share: 5%, to: app}",
-    ];
-    assert_snapshot!(wrong.map(refused).join("\n"), @r"
-    test.yaml:1:29: `-1s` is not a span of time, such as `100ms`
-    test.yaml:1:29: 0s is not a time above `0s` and up to `10s`
-    test.yaml:1:47: no distribution is called `bell` (known here are `uniform`, `normal`, `pareto`)
-    test.yaml:1:43: a jitter of 20ms is more than the delay of 10ms
-    test.yaml:1:60: no direction is called `up` (known here are `in`, `out`, `both`)
-    test.yaml:1:26: the share of packets is above `0%` and up to `100%`
-    test.yaml:1:29: `101%` is not a share in percent, such as `5%`
-    test.yaml:1:35: the key `direction` is not known here (known here are `role`, `name`, `mode`, `to`, `share`)
-    test.yaml:1:29: `5` is not a share in percent, such as `5%`
-    test.yaml:1:26: `0Mbit/s` is not between `8kbit/s` and `10Gbit/s`
-    test.yaml:1:26: `fast` is not a number of bits, such as `1Mbit/s`
-    test.yaml:1:28: `app` cannot be cut off from itself: name another component
-    test.yaml:1:12: `to` is missing here
-    test.yaml:1:35: no behaviour is called `hang` (known here are `drop`, `reject`)
-    test.yaml:1:34: `app` cannot be cut off from itself: name another component
     ");
 }
 

@@ -59,10 +59,8 @@ fn apart(one: &Draft, other: &Draft) -> bool {
 /// The first replica of which one takes hold of what excludes what the other one holds.
 fn contested<'a>(one: &'a Draft, other: &Draft) -> Option<(&'a Replica, Aspect, Aspect)> {
     one.fault.injection.inject.iter().find_map(|action| {
-        let (replica, aspect) = (action.replica(), action.aspect());
         let mut others = other.fault.injection.inject.iter();
-        let against =
-            others.find(|other| other.replica() == replica && aspect.excludes(other.aspect()))?;
-        Some((replica, aspect, against.aspect()))
+        let (ours, theirs) = others.find_map(|other| action.contradicts(other))?;
+        Some((action.replica(), ours, theirs))
     })
 }

@@ -74,8 +74,9 @@ fn planned(
     victims: &Victims<'_>,
     at: Span,
 ) -> Result<PlannedFault, String> {
-    let injection = step.fault.injection(victims)?;
-    let mut title = step.fault.title(&named(request.target, victims.replicas));
+    let fault = step.fault_on(&request.target.name);
+    let injection = fault.injection(victims)?;
+    let mut title = fault.title(&named(request.target, victims.replicas));
     if let Some(selector) = step.fault.selector()
         && step.analogue.contains_key(&request.target.name)
     {

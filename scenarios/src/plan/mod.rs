@@ -183,6 +183,8 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod edge_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,12 @@ use super::compile::PlanRequest;
 use super::draft::{self, Draft, Start};
 use super::{After, PlannedFault, conflict};
 use crate::action::Replica;
+use crate::fault::{Misfit, Victims};
 use crate::quantity::{Rate, Span};
 use crate::scenario::{Begin, OnMissing, Step, TIMELINE_LIMIT};
 use crate::selector::{By, Selector};
 use crate::target::Target;
-use crate::text::Diagnostics;
+use crate::text::{Diagnostics, Place};
 
 /// The faults of a plan.
 #[derive(Debug, Default)]
@@ -41,15 +42,16 @@ pub(super) fn resolve(request: &PlanRequest<'_>, diagnostics: &mut Diagnostics) 
     let mut drafts: Vec<Draft> = Vec::new();
     for (index, step) in request.source.scenario.method.iter().enumerate() {
         let made = victims(request, index).and_then(|replicas| {
+            fits(request, index, &replicas)?;
             draft::drafts(request, index, &replicas, start(step, &drafts), drafts.len())
-                .map_err(|reason| Unfit { field: None, reason, help: None })
+                .map_err(|reason| Unfit { field: None, reason, help: None, is_missing: true })
         });
         match made {
             Ok(made) => {
                 check_end(request, index, &made, diagnostics);
                 drafts.extend(made);
             }
-            Err(unfit) if step.on_missing == OnMissing::NotApplicable => {
+            Err(unfit) if unfit.is_missing && step.on_missing == OnMissing::NotApplicable => {
                 timeline.not_applicable.get_or_insert(unfit.reason);
             }
             Err(unfit) => note(request, index, unfit, diagnostics),
@@ -93,33 +95,58 @@ fn start(step: &Step, drafts: &[Draft]) -> Start {
 
 /// Why a step does not fit the target, and what to do.
 struct Unfit {
-    /// The key of the selector that finds nothing.
-    field: Option<&'static str>,
+    /// The key that does not fit, below the fault.
+    field: Option<String>,
     reason: String,
     help: Option<String>,
+    /// Whether the target lacks something, rather than the scenario being wrong for every target.
+    is_missing: bool,
 }
 
 /// The replicas that a step acts on.
 fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfit> {
     let step = &request.source.scenario.method[index];
     let analogue = step.analogue.get(&request.target.name);
-    let Some(chosen) = analogue.or(step.fault.selector()) else { return Ok(Vec::new()) };
+    let chosen = analogue.map(|analogue| &analogue.selector).or(step.fault.selector());
+    let Some(chosen) = chosen else { return Ok(Vec::new()) };
     let stream = format!("selector/{index}");
     let replicas = chosen.resolve(request.target, request.each, request.seed, &stream);
     if !replicas.is_empty() {
         return Ok(replicas);
     }
-    let field = if matches!(chosen.by, By::Name(_)) { "name" } else { "role" };
-    let components = request.target.components.iter();
+    let field = match chosen.by {
+        By::Name(_) => "name",
+        By::Names(_) => "from",
+        By::Role(_) | By::Every | By::Each => "role",
+    };
+    let reason = missing(request.target, chosen);
+    let (field, help) = (Some(field.to_owned()), Some(there_is(request.target)));
+    Err(Unfit { field, reason, help, is_missing: true })
+}
+
+fn there_is(target: &Target) -> String {
+    let components = target.components.iter();
     let known: Vec<String> =
         components.map(|component| format!("{} ({})", component.name, component.role)).collect();
-    let help = format!(
+    format!(
         "it has {}; name an `analogue` for {}, or say `on-missing: not-applicable`",
         known.join(", "),
-        request.target.name
-    );
-    let reason = missing(request.target, chosen);
-    Err(Unfit { field: Some(field), reason, help: Some(help) })
+        target.name
+    )
+}
+
+/// Whether the packets that a fault of the network means are there.
+fn fits(request: &PlanRequest<'_>, index: usize, replicas: &[Replica]) -> Result<(), Unfit> {
+    let target = request.target;
+    let fault = request.source.scenario.method[index].fault_on(&target.name);
+    let victims = Victims { target, replicas, seed: request.seed };
+    match fault.traffic().and_then(|traffic| traffic.misfit(&victims)) {
+        None => Ok(()),
+        Some(Misfit { key, reason, is_missing }) => {
+            let help = is_missing.then(|| there_is(target));
+            Err(Unfit { field: Some(key), reason, help, is_missing })
+        }
+    }
 }
 
 fn missing(target: &Target, selector: &Selector) -> String {
@@ -127,6 +154,7 @@ fn missing(target: &Target, selector: &Selector) -> String {
     match &selector.by {
         By::Role(role) => format!("{name} has no component with the role `{role}`"),
         By::Name(wanted) => format!("{name} has no component called `{wanted}`"),
+        By::Names(wanted) => format!("{name} has no component called `{}`", wanted.join("` or `")),
         By::Every => format!("{name} has no component"),
         By::Each => format!("no component of {name} was chosen for this run"),
     }
@@ -140,9 +168,21 @@ fn note(request: &PlanRequest<'_>, step: usize, unfit: Unfit, diagnostics: &mut 
     } else {
         format!("method[{step}].fault.{}", asked.fault.keyword())
     };
-    let path = unfit.field.map_or(path.clone(), |field| format!("{path}.{field}"));
-    let place = request.source.positions.place(&path);
+    let place = place(request, step, &path, unfit.field.as_deref());
     diagnostics.add(place, unfit.reason).help = unfit.help;
+}
+
+/// Where a key of a fault stands: in the analogue if there, else in the fault. Whom a fault of the
+/// network acts on may stand under `from`.
+fn place(request: &PlanRequest<'_>, step: usize, path: &str, field: Option<&str>) -> Place {
+    let positions = &request.source.positions;
+    let Some(field) = field else { return positions.place(path) };
+    let keyword = request.source.scenario.method[step].fault.keyword();
+    let fault = format!("method[{step}].fault.{keyword}");
+    let keys = if field == "name" || field == "role" { vec![field, "from"] } else { vec![field] };
+    let paths = [path, &fault].into_iter().flat_map(|path| keys.iter().map(move |key| (path, key)));
+    let mut found = paths.filter_map(|(path, key)| positions.exact(&format!("{path}.{key}")));
+    found.next().unwrap_or_else(|| positions.place(path))
 }
 
 fn check_end(

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::decode::{positive_span, span};
-use super::{Begin, ForEach, Length, OnMissing, Pulse, Step};
+use super::{Analogue, Begin, ForEach, Length, OnMissing, Pulse, Step};
 use crate::fault::Fault;
+use crate::fault::network::{from, to};
 use crate::plan::profile::Profile;
 use crate::quantity::Span;
 use crate::selector::{By, Selector};
@@ -22,7 +23,8 @@ pub(super) fn read(fields: &mut Fields<'_>, for_each: Option<ForEach>) -> Vec<St
     let mut speaks_of_each = false;
     let steps = fields.list("method", |item| {
         let step = step(item, &mut ids)?;
-        let selectors = step.analogue.values().chain(step.fault.selector());
+        let analogues = step.analogue.values().map(|analogue| &analogue.selector);
+        let selectors = analogues.chain(step.fault.selector());
         let each = selectors.into_iter().any(|selector| selector.by == By::Each);
         speaks_of_each |= each;
         if each && for_each.is_none() {
@@ -69,9 +71,9 @@ fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
     let on_missing = fields.optional("on-missing").map_or(Some(OnMissing::Error), |item| {
         item.one_of("answer to a missing role", &ON_MISSING)
     });
-    let analogue = fields
-        .optional("analogue")
-        .map_or(Some(BTreeMap::new()), |item| item.map(|_, item| Selector::read(item)));
+    let analogue = fields.optional("analogue").map_or(Some(BTreeMap::new()), |item| {
+        item.map(|_, item| self::analogue(item, fault.as_ref()))
+    });
     fields.finish();
     Some(Step {
         begin: begin?,
@@ -81,6 +83,23 @@ fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
         on_missing: on_missing?,
         analogue: analogue?,
     })
+}
+
+/// Reads a selector; for a fault of the network, `from` and `to` as well.
+fn analogue(item: &Item<'_>, fault: Option<&Fault>) -> Option<Analogue> {
+    let mut fields = item.fields()?;
+    let (selector, to) = match fault {
+        Some(fault) if fault.traffic().is_none() => {
+            (Selector::from_fields(&mut fields), Some(None))
+        }
+        _ => {
+            let selector = from(&mut fields);
+            let to = to(&mut fields, selector.as_ref());
+            (selector, to)
+        }
+    };
+    fields.finish();
+    Some(Analogue { selector: selector?, to: to? })
 }
 
 /// A span from the start of the test phase, or `{after: ID, plus: SPAN}`.

@@ -66,6 +66,11 @@ impl Positions {
         self.values.insert(path, node.place);
     }
 
+    /// The place of a path, if it is written.
+    pub fn exact(&self, path: &str) -> Option<Place> {
+        self.values.get(path).copied()
+    }
+
     /// The place of a path, or of the nearest thing around it that is written.
     pub fn place(&self, path: &str) -> Place {
         let mut path = path;

@@ -3,17 +3,23 @@
 //! removes its rules; killed, it leaves rules that let everything pass.
 
 mod fate;
+mod netlink;
+mod orders;
+mod packets;
 pub mod protocol;
-mod queue;
 mod rules;
 
-use std::io::BufRead;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::protocol::{Counters, Order, Sign, Told};
-use self::queue::Packets;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use self::orders::Orders;
+use self::packets::Packets;
+use self::protocol::{Account, Order, Told};
 use super::Failure;
 use crate::terminal;
 
@@ -21,119 +27,140 @@ use crate::terminal;
 const LIMIT: Duration = Duration::from_secs(600);
 /// Without a sign of life for so long, nobody is there any more.
 const SILENCE: Duration = Duration::from_secs(5);
-/// The first line comes within this time.
-const FIRST_LINE: Duration = Duration::from_secs(5);
-/// How long packets may be in the queue unseen: the crate cannot wait for them with a timeout.
-const TICK: Duration = Duration::from_micros(250);
-/// How often counters are told.
+/// How often counters are told. A first effect is told at once.
 const TELL: Duration = Duration::from_millis(100);
-/// Where the kernel tells what did not fit into its queues.
-const KERNEL: &str = "/proc/self/net/netfilter/nfnetlink_queue";
+/// How often it is looked whether rules are set, while packets go on being served.
+const LOOK: Duration = Duration::from_millis(1);
 
-/// Does what the first line of the standard input orders, until it is to end.
+/// Does what the standard input orders, until it is to end.
 pub(super) fn main() -> Result<String, Failure> {
-    let lines = lines();
-    let done = act(&lines);
-    let undone = rules::remove();
-    let failed = |said| Failure { exit_code: 1, said: line(&Told::Failed(said)) };
-    done.map_err(failed)?;
-    undone.map_err(failed)?;
+    act().map_err(failed)?;
     Ok(line(&Told::Undone))
 }
 
 /// Removes what a helper that was killed left.
 pub(super) fn sweep() -> Result<String, Failure> {
-    let failed = |said| Failure { exit_code: 1, said: line(&Told::Failed(said)) };
     rules::remove().map_err(failed)?;
     Ok(line(&Told::Undone))
 }
 
-fn act(lines: &Receiver<String>) -> Result<(), String> {
-    let first = lines.recv_timeout(FIRST_LINE).map_err(|_| "nobody says what to do".to_owned())?;
-    let order: Order = serde_json::from_str(&first).map_err(|error| format!("order: {error}"))?;
+fn failed(said: String) -> Failure {
+    Failure { exit_code: 1, said: line(&Told::Failed(said)) }
+}
+
+fn act() -> Result<(), String> {
     rules::remove()?;
-    // The queue stands before rules lead there.
-    let mut packets = Packets::open(&order.impairment)?;
-    rules::set(order.impairment.direction, order.peers.as_deref())?;
-    terminal::result(&line(&Told::Acting));
-    let done = serve(&mut packets, &order, lines);
-    packets.release();
-    done
+    // The queues stand before rules lead there.
+    let mut packets = Packets::open()?;
+    let mut service = Service { told: Account::default(), heard: Instant::now() };
+    let done = service.serve(&mut packets);
+    let undone = undo(&mut packets);
+    tell(&Told::Did(service.told));
+    done.and(undone)
 }
 
-fn serve(packets: &mut Packets, order: &Order, lines: &Receiver<String>) -> Result<(), String> {
-    let began = Instant::now();
-    let (mut heard, mut told) = (began, began);
-    let mut last = Counters::default();
-    while began.elapsed() < LIMIT && heard.elapsed() < SILENCE {
-        match lines.try_recv() {
-            Ok(text) => {
-                heard = Instant::now();
-                let sign: Sign =
-                    serde_json::from_str(&text).map_err(|error| format!("sign: {error}"))?;
-                if let Some(peers) = sign.peers {
-                    rules::set(order.impairment.direction, Some(&peers))?;
-                }
-            }
-            Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => break,
+/// Lets everything through, and goes on doing so until no rule leads here: what waits in a queue
+/// whose reader ends is dropped by the kernel, which would be one more fault.
+fn undo(packets: &mut Packets) -> Result<(), String> {
+    let passing = packets.meet(&[]);
+    let removed = serving(packets, rules::remove);
+    packets.turn()?;
+    passing.and(removed)
+}
+
+/// Does something that takes time while packets are served.
+fn serving(
+    packets: &mut Packets,
+    work: impl FnOnce() -> Result<(), String> + Send,
+) -> Result<(), String> {
+    thread::scope(|scope| {
+        let working = scope.spawn(work);
+        while !working.is_finished() {
+            let next = packets.turn()?;
+            wait(&[packets.as_fd()], soonest(next, Instant::now() + LOOK))?;
         }
-        let next = packets.turn()?;
-        if told.elapsed() >= TELL {
-            told = Instant::now();
-            let now = with_overruns(packets.counters);
-            if now != last {
-                terminal::result(&line(&Told::Did(now)));
-                last = now;
-            }
-        }
-        let pause = next.map_or(TICK, |due| due.saturating_duration_since(Instant::now()));
-        thread::sleep(pause.min(TICK));
-    }
-    terminal::result(&line(&Told::Did(with_overruns(packets.counters))));
-    Ok(())
+        working.join().map_err(|_| "setting rules panicked".to_owned())?
+    })
 }
 
-/// Adds what the kernel could not give us.
-fn with_overruns(counters: Counters) -> Counters {
-    let text = std::fs::read_to_string(KERNEL).unwrap_or_default();
-    Counters { overruns: counters.overruns + kernel_overruns(&text), ..counters }
+/// Serves packets as it is ordered.
+struct Service {
+    /// What was told last.
+    told: Account,
+    /// When somebody was heard last.
+    heard: Instant,
 }
 
-/// The sixth and seventh column: packets that did not fit into the queue, or into our socket.
-fn kernel_overruns(text: &str) -> u64 {
-    let of_line = |line: &str| -> u64 {
-        line.split_whitespace().skip(5).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
-    };
-    text.lines().map(of_line).sum()
-}
-
-/// The lines of the standard input; its end closes the channel.
-fn lines() -> Receiver<String> {
-    let (tell, told) = mpsc::sync_channel(16);
-    thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            let Ok(line) = line else { break };
-            if tell.send(line).is_err() {
+impl Service {
+    fn serve(&mut self, packets: &mut Packets) -> Result<(), String> {
+        let (mut orders, began) = (Orders::new(), Instant::now());
+        let mut tell_again = began;
+        let mut there_is_order = false;
+        while began.elapsed() < LIMIT && self.heard.elapsed() < SILENCE {
+            if there_is_order && self.obey(&mut orders, packets)? {
                 break;
             }
+            let next = packets.turn()?;
+            let account = packets.account();
+            let now = Instant::now();
+            if self.is_news(&account) || (now >= tell_again && account != self.told) {
+                tell(&Told::Did(account.clone()));
+                (self.told, tell_again) = (account, now + TELL);
+            }
+            let mut until = soonest(next, self.heard + SILENCE);
+            if packets.account() != self.told {
+                until = until.min(tell_again);
+            }
+            there_is_order = wait(&[packets.as_fd(), orders.as_fd()], until)?[1];
         }
-    });
-    told
+        self.told = packets.account();
+        Ok(())
+    }
+
+    /// Whether some part had its first effect.
+    fn is_news(&self, account: &Account) -> bool {
+        let before = |number| self.told.parts.get(number).map_or(0, protocol::Counters::acted);
+        account.parts.iter().any(|(number, now)| before(number) == 0 && now.acted() > 0)
+    }
+
+    /// Does what there is to do; returns whether it was the last.
+    fn obey(&mut self, orders: &mut Orders, packets: &mut Packets) -> Result<bool, String> {
+        let heard = orders.hear()?;
+        self.heard = Instant::now();
+        for order in heard.orders {
+            if let Order::Do(parts) = order {
+                packets.meet(&parts)?;
+                serving(packets, || rules::set(&parts))?;
+                tell(&Told::Acting);
+            }
+        }
+        Ok(heard.is_end)
+    }
+}
+
+fn soonest(next: Option<Instant>, other: Instant) -> Instant {
+    next.map_or(other, |next| next.min(other))
+}
+
+/// Waits until something can be read, at most until a moment; returns which can be.
+fn wait<const COUNT: usize>(
+    files: &[std::os::fd::BorrowedFd<'_>; COUNT],
+    until: Instant,
+) -> Result<[bool; COUNT], String> {
+    let mut looked = files.map(|file| PollFd::new(file, PollFlags::POLLIN));
+    let limit = TimeSpec::from_duration(until.saturating_duration_since(Instant::now()));
+    match ppoll(&mut looked, Some(limit), None) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(format!("waiting for packets: {errno}")),
+    }
+    // The end of the input is something to be read, too.
+    Ok(looked.map(|file| file.any().unwrap_or(true)))
+}
+
+fn tell(told: &Told) {
+    terminal::result(&line(told));
 }
 
 fn line(told: &Told) -> String {
     serde_json::to_string(told).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overruns_are_read_from_the_kernels_table() {
-        let text = " 4601  1234     0 2    64     3     4       17  1\n 4602 1234 0 2 64 0 1 5 1\n";
-        assert_eq!(kernel_overruns(text), 8);
-        assert_eq!(kernel_overruns(""), 0);
-    }
 }

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 use chaos_scenarios::action::network::Direction;
 
+use super::protocol::Part;
+
 /// Numbers of the queues.
 pub(super) const IN: u16 = 4601;
 pub(super) const OUT: u16 = 4602;
@@ -20,10 +22,33 @@ const CHAINS: [(&str, &str); 2] = [("CHAOS-NETWORK-IN", "INPUT"), ("CHAOS-NETWOR
 /// Where applications are asked how they are: not part of the traffic under test.
 const ADMIN_PORT: u16 = 9090;
 
-/// Sets the rules, in place of those that are there.
-pub(super) fn set(direction: Direction, peers: Option<&[Ipv4Addr]>) -> Result<(), String> {
+/// Whose packets are taken in one direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Taken {
+    All,
+    /// Sorted; empty for nobody's.
+    Of(Vec<Ipv4Addr>),
+}
+
+/// Sets the rules for all parts, in place of those that are there.
+pub(super) fn set(parts: &[Part]) -> Result<(), String> {
     let jumps = jumps()?;
-    restore(&text(direction, peers, &jumps))
+    let inward = taken(parts, Direction::inward);
+    let outward = taken(parts, Direction::outward);
+    restore(&text(&inward, &outward, &jumps))
+}
+
+/// Whose packets some part means in a direction.
+fn taken(parts: &[Part], goes: impl Fn(Direction) -> bool) -> Taken {
+    let parts = parts.iter().filter(|part| goes(part.impairment.direction));
+    let mut all = Vec::new();
+    for part in parts {
+        let Some(peers) = &part.peers else { return Taken::All };
+        all.extend(peers);
+    }
+    all.sort_unstable();
+    all.dedup();
+    Taken::Of(all)
 }
 
 /// Removes them; none is fine.
@@ -57,16 +82,16 @@ fn jumps() -> Result<Vec<&'static str>, String> {
     Ok(there.map(|(chain, _)| *chain).collect())
 }
 
-fn text(direction: Direction, peers: Option<&[Ipv4Addr]>, jumps: &[&str]) -> String {
+fn text(inward: &Taken, outward: &Taken, jumps: &[&str]) -> String {
     // A chain that is named anew is emptied first.
     let mut text = "*filter\n".to_owned();
     for (chain, _) in CHAINS {
         let _ = writeln!(text, ":{chain} - [0:0]");
     }
     for (chain, from) in CHAINS {
-        let (wanted, loopback, admin, peer, queue) = match from {
-            "INPUT" => (direction.inward(), "-i lo", "--dport", "-s", IN),
-            _ => (direction.outward(), "-o lo", "--sport", "-d", OUT),
+        let (whose, loopback, admin, peer, queue) = match from {
+            "INPUT" => (inward, "-i lo", "--dport", "-s", IN),
+            _ => (outward, "-o lo", "--sport", "-d", OUT),
         };
         let _ = writeln!(text, "-A {chain} {loopback} -j RETURN");
         let _ = writeln!(text, "-A {chain} -p tcp {admin} {ADMIN_PORT} -j RETURN");
@@ -76,10 +101,9 @@ fn text(direction: Direction, peers: Option<&[Ipv4Addr]>, jumps: &[&str]) -> Str
         let _ = writeln!(text, "{marked} -j REJECT");
         let taken = format!("-j NFQUEUE --queue-num {queue} --queue-bypass");
         let of = |address: &Ipv4Addr| format!("-A {chain} {peer} {address} {taken}");
-        let rules: Vec<String> = match (wanted, peers) {
-            (false, _) => Vec::new(),
-            (true, None) => vec![format!("-A {chain} {taken}")],
-            (true, Some(peers)) => peers.iter().map(of).collect(),
+        let rules: Vec<String> = match whose {
+            Taken::All => vec![format!("-A {chain} {taken}")],
+            Taken::Of(peers) => peers.iter().map(of).collect(),
         };
         for rule in rules {
             let _ = writeln!(text, "{rule}");
@@ -117,12 +141,25 @@ fn restore(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use chaos_scenarios::action::network::{Behaviour, Effect, Impairment};
+
     use super::*;
+
+    fn part(direction: Direction, peers: Option<&[u8]>) -> Part {
+        let effect = Effect::Partition(Behaviour::Drop);
+        let address = |last: &u8| Ipv4Addr::new(172, 18, 0, *last);
+        Part {
+            number: 1,
+            impairment: Impairment { effect, direction, peers: Vec::new(), seed: 1 },
+            peers: peers.map(|peers| peers.iter().map(address).collect()),
+            stream: String::new(),
+        }
+    }
 
     #[test]
     fn loopback_the_admin_port_and_copies_come_before_any_queue() {
-        let peers = [Ipv4Addr::new(172, 18, 0, 3)];
-        let text = text(Direction::Out, Some(&peers), &["CHAOS-NETWORK-IN"]);
+        let of = Taken::Of(vec![Ipv4Addr::new(172, 18, 0, 3)]);
+        let text = text(&Taken::Of(Vec::new()), &of, &["CHAOS-NETWORK-IN"]);
         insta::assert_snapshot!(text, @r"
         *filter
         :CHAOS-NETWORK-IN - [0:0]
@@ -144,8 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn all_parts_are_served_by_one_set_of_rules() {
+        let some = part(Direction::Both, Some(&[4, 3]));
+        let others = part(Direction::Out, Some(&[4, 5]));
+        let both = [some.clone(), others];
+        let of = |last: &[u8]| {
+            Taken::Of(last.iter().map(|last| Ipv4Addr::new(172, 18, 0, *last)).collect())
+        };
+        assert_eq!(taken(&both, Direction::inward), of(&[3, 4]));
+        assert_eq!(taken(&both, Direction::outward), of(&[3, 4, 5]));
+        let all = [some, part(Direction::In, None)];
+        assert_eq!(taken(&all, Direction::inward), Taken::All);
+        assert_eq!(taken(&all, Direction::outward), of(&[3, 4]));
+    }
+
+    #[test]
     fn nobody_left_to_meet_is_not_everybody() {
-        assert!(!text(Direction::Both, Some(&[]), &[]).contains("NFQUEUE"));
-        assert_eq!(text(Direction::Both, None, &[]).matches("NFQUEUE").count(), 2);
+        let nobody = taken(&[part(Direction::Both, Some(&[]))], Direction::inward);
+        assert!(!text(&nobody, &nobody, &[]).contains("NFQUEUE"));
+        assert_eq!(text(&Taken::All, &Taken::All, &[]).matches("NFQUEUE").count(), 2);
     }
 }

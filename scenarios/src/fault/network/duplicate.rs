@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Traffic, Victims, share, to};
+use super::traffic::{from, to};
+use super::{Kind, Traffic, Victims, share};
 use crate::action::Injection;
 use crate::action::network::{Direction, Effect, Share};
-use crate::selector::Selector;
 use crate::text::Item;
 
 /// Sends a share of the packets twice.
@@ -18,11 +18,11 @@ pub struct Duplicate {
 }
 
 impl Kind for Duplicate {
-    /// Reads `{role | name, mode, share, to}`. A packet is sent again by who sent it, so only what
+    /// Reads `{from | role | name, mode, share, to}`. A packet is sent again by who sent it, so only what
     /// leaves a replica can be doubled.
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
-        let selector = Selector::from_fields(&mut fields);
+        let selector = from(&mut fields);
         let to = to(&mut fields, selector.as_ref());
         let traffic = selector.zip(to).map(|(selector, to)| Traffic {
             selector,
@@ -34,8 +34,12 @@ impl Kind for Duplicate {
         Some(Self { traffic: traffic?, share: share? })
     }
 
-    fn selector(&self) -> Option<&Selector> {
-        Some(&self.traffic.selector)
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.traffic)
+    }
+
+    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
+        Some(&mut self.traffic)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -6,7 +6,6 @@ use super::{Kind, Traffic, Victims, held};
 use crate::action::Injection;
 use crate::action::network::{Distribution, Effect};
 use crate::quantity::Span;
-use crate::selector::Selector;
 use crate::text::{Fields, Item};
 
 /// Holds packets.
@@ -23,7 +22,7 @@ pub struct Latency {
 }
 
 impl Kind for Latency {
-    /// Reads `{role | name, mode, delay, jitter, distribution, direction, to}`.
+    /// Reads `{from | role | name, mode, delay, jitter, distribution, direction, to}`.
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let traffic = Traffic::read(&mut fields);
@@ -42,8 +41,12 @@ impl Kind for Latency {
         })
     }
 
-    fn selector(&self) -> Option<&Selector> {
-        Some(&self.traffic.selector)
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.traffic)
+    }
+
+    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
+        Some(&mut self.traffic)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Traffic, Victims, share};
 use crate::action::Injection;
 use crate::action::network::{Effect, Share};
-use crate::selector::Selector;
 use crate::text::Item;
 
 /// Drops a share of the packets.
@@ -18,7 +17,7 @@ pub struct Loss {
 }
 
 impl Kind for Loss {
-    /// Reads `{role | name, mode, share, direction, to}`.
+    /// Reads `{from | role | name, mode, share, direction, to}`.
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let traffic = Traffic::read(&mut fields);
@@ -27,8 +26,12 @@ impl Kind for Loss {
         Some(Self { traffic: traffic?, share: share? })
     }
 
-    fn selector(&self) -> Option<&Selector> {
-        Some(&self.traffic.selector)
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.traffic)
+    }
+
+    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
+        Some(&mut self.traffic)
     }
 
     fn title(&self, whom: &str) -> String {

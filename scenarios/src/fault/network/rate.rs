@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Traffic, Victims};
 use crate::action::Injection;
 use crate::action::network::Effect;
-use crate::selector::Selector;
 use crate::text::Item;
 
 /// Bits per second by their words, the longest first, since each ends with the next.
@@ -24,7 +23,7 @@ pub struct RateLimit {
 }
 
 impl Kind for RateLimit {
-    /// Reads `{role | name, mode, limit, direction, to}`; the limit is such as `1Mbit/s`.
+    /// Reads `{from | role | name, mode, limit, direction, to}`; the limit is such as `1Mbit/s`.
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let traffic = Traffic::read(&mut fields);
@@ -33,8 +32,12 @@ impl Kind for RateLimit {
         Some(Self { traffic: traffic?, bits: bits? })
     }
 
-    fn selector(&self) -> Option<&Selector> {
-        Some(&self.traffic.selector)
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.traffic)
+    }
+
+    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
+        Some(&mut self.traffic)
     }
 
     fn title(&self, whom: &str) -> String {

@@ -6,7 +6,6 @@ use super::{Kind, Traffic, Victims, held, share};
 use crate::action::Injection;
 use crate::action::network::{Effect, Share};
 use crate::quantity::Span;
-use crate::selector::Selector;
 use crate::text::Item;
 
 /// How long a packet waits for others to pass, unless said.
@@ -24,7 +23,7 @@ pub struct Reorder {
 }
 
 impl Kind for Reorder {
-    /// Reads `{role | name, mode, share, delay, direction, to}`.
+    /// Reads `{from | role | name, mode, share, delay, direction, to}`.
     fn read(item: &Item<'_>) -> Option<Self> {
         let mut fields = item.fields()?;
         let traffic = Traffic::read(&mut fields);
@@ -34,8 +33,12 @@ impl Kind for Reorder {
         Some(Self { traffic: traffic?, share: share?, delay: delay? })
     }
 
-    fn selector(&self) -> Option<&Selector> {
-        Some(&self.traffic.selector)
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.traffic)
+    }
+
+    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
+        Some(&mut self.traffic)
     }
 
     fn title(&self, whom: &str) -> String {
