@@ -80,7 +80,9 @@ fn planned(
     if let Some(selector) = step.fault.selector()
         && step.analogue.contains_key(&request.target.name)
     {
-        title = format!("{title} (the analogue of {selector} here)");
+        let to = step.fault.traffic().and_then(|traffic| traffic.to.as_ref());
+        let to = to.map(|to| format!(" and {to}")).unwrap_or_default();
+        title = format!("{title} (the analogue of {selector}{to} here)");
     }
     let mut components: Vec<String> =
         victims.replicas.iter().map(|replica| replica.component.clone()).collect();

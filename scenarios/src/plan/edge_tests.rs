@@ -68,7 +68,7 @@ fn another_target_has_other_edges() {
     );
     assert_snapshot!(timeline(&compile(&file(rest), &monolith()).expect("it fits")), @"1 0s-3s cut app ×2 off from role database");
     let plan = compile(&file(rest), &broker()).expect("it fits");
-    assert_snapshot!(timeline(&plan), @"1 0s-3s cut payments off from role broker (the analogue of `app` here)");
+    assert_snapshot!(timeline(&plan), @"1 0s-3s cut payments off from role broker (the analogue of `app` and role `database` here)");
     assert_snapshot!(plan.timeline[0].injection.inject[0].to_string(), @"make a black hole from and to rabbitmq at payments-1");
     let wrong = rest.replace("{role: broker}", "[rabbitmq, rabitmq]");
     assert_snapshot!(refused_on(&broker(), &wrong), @"test.yaml:6:56: broker has no component called `rabitmq` (it has proxy (proxy), orders (service), payments (service), rabbitmq (broker); name an `analogue` for broker, or say `on-missing: not-applicable`)");
