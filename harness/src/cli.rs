@@ -116,8 +116,6 @@ pub enum Task {
     },
     /// Act on packets as the standard input says, until it ends
     Network,
-    /// Remove what was left of that
-    NetworkSweep,
 }
 
 /// What is put to the test, and how.

@@ -27,7 +27,6 @@ pub fn main(task: Task) -> ExitCode {
         Task::HogCpu { threads } => Ok(hog::cpu(threads)),
         Task::HogMemory { until } => hog::memory(until),
         Task::Network => network::main(),
-        Task::NetworkSweep => network::sweep(),
     };
     match done {
         Ok(said) => {

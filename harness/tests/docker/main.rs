@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unchecked_time_subtraction,
     reason = "a test"
 )]
@@ -11,6 +12,7 @@
 mod cleaning;
 mod databases;
 mod faults;
+mod figures;
 mod fixture;
 mod images;
 mod lifecycle;
