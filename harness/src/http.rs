@@ -8,7 +8,7 @@ use reqwest::{Client, ClientBuilder, Response};
 
 /// A connection that is not made by then counts as not made: a machine that is gone answers only
 /// after seconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A client without retries, redirects, proxies or cookies, for addresses that begin like `url`.
 pub(crate) fn client(url: &str) -> ClientBuilder {
@@ -56,9 +56,13 @@ pub(crate) async fn body(response: &mut Response, limit: usize) -> Result<Vec<u8
 
 /// The chain of causes in one line, without the address, which every line would repeat.
 pub(crate) fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
+    chain(&error.without_url())
+}
+
+/// An error with the chain of its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();

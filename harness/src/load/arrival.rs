@@ -3,6 +3,7 @@
 //! that is torn down in a hang never loses one: the fates of a run sum to what was due.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +12,17 @@ use chaos_reports::record::order::Outcome;
 use chaos_scenarios::workload::{Request, RequestTemplate};
 use tokio::sync::Semaphore;
 
-use super::outcome::Seen;
+use super::outcome::{Answer, Seen, Told};
 use super::tally::{Entry, Tally};
+
+/// What of a request goes over the wire.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<String>,
+}
 
 /// A request that is due; settled exactly once.
 pub(super) struct Arrival {
@@ -33,6 +43,18 @@ impl Arrival {
 
     pub(super) fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Takes out what is to be sent, so that nothing of it has to be copied.
+    pub(super) fn take_message(&mut self) -> Message {
+        let Request { method, path, headers, body, .. } = &mut self.request;
+        Message { method: take(method), path: take(path), headers: take(headers), body: take(body) }
+    }
+
+    /// What is concluded from a whole answer.
+    pub(super) fn judge(&self, answer: Answer<'_>) -> Seen {
+        let told = self.request.asks.as_ref().and_then(|_| Told::of(answer));
+        Seen { told, ..Seen::of_answer(self.template(), answer) }
     }
 
     pub(super) fn template(&self) -> &RequestTemplate {
@@ -140,6 +162,17 @@ impl Queue {
         self.waiting().pop_front()
     }
 
+    /// An arrival that waits already.
+    pub(super) fn try_take(&self) -> Option<Arrival> {
+        self.ready.try_acquire().ok()?.forget();
+        self.waiting().pop_front()
+    }
+
+    /// Whether no more will come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.ready.is_closed()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting().is_empty()
     }
@@ -147,7 +180,7 @@ impl Queue {
     /// Ends all waiting; what is still queued is given up.
     pub(super) fn close(&self) {
         self.ready.close();
-        let left = std::mem::take(&mut *self.waiting());
+        let left = take(&mut *self.waiting());
         drop(left);
     }
 

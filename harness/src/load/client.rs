@@ -1,20 +1,21 @@
-//! The one HTTP client of a load, and the way a request takes: sent, read to its end, judged. Both
-//! engines send through it, so that they differ in nothing that is measured.
+//! The HTTP client that goose is given, and the way a request takes through it: sent, read to its
+//! end, judged. Its limits are those of the other engine, too.
 
 use std::time::Duration;
 
 use chaos_scenarios::workload::Request;
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response};
 
 use super::arrival::Arrival;
-use super::outcome::{Answer, EFFECT_HEADER, Failure, Seen, Told};
+use super::outcome::{Answer, EFFECT_HEADER, Failure, Seen};
 use crate::http::{self, BodyError, told};
 use crate::port::PortError;
 
 /// Connections idle for longer are closed before a server does so under a request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest body that is read.
-const BODY_BYTES: usize = 1024 * 1024;
+pub(super) const BODY_BYTES: usize = 1024 * 1024;
 
 /// A client that sends each request once and as it is, over as many connections as there are users.
 pub(super) fn client(entry: &str, users: usize) -> Result<Client, PortError> {
@@ -77,6 +78,12 @@ fn build(
     builder.build().map_err(told)
 }
 
+/// Whether an answer says that its request certainly had no effect.
+pub(super) fn says_no_effect(headers: &HeaderMap) -> bool {
+    let effect = headers.get(EFFECT_HEADER);
+    effect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"none"))
+}
+
 async fn conclude(arrival: &Arrival, sent: Sent) -> Seen {
     let mut response = match sent {
         Sent::Answered(response) => response,
@@ -86,14 +93,9 @@ async fn conclude(arrival: &Arrival, sent: Sent) -> Seen {
         Sent::EngineFailed(error) => return Seen::of_failure(Failure::Broken, None, &error),
     };
     let status = response.status().as_u16();
-    let effect = response.headers().get(EFFECT_HEADER);
-    let no_effect = effect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"none"));
+    let no_effect = says_no_effect(response.headers());
     match http::body(&mut response, BODY_BYTES).await {
-        Ok(body) => {
-            let answer = Answer { status, no_effect, body: &body };
-            let told = arrival.request().asks.as_ref().and_then(|_| Told::of(answer));
-            Seen { told, ..Seen::of_answer(arrival.template(), answer) }
-        }
+        Ok(body) => arrival.judge(Answer { status, no_effect, body: &body }),
         Err(error) => {
             let failure = match &error {
                 BodyError::TooLong(_) => Failure::Broken,

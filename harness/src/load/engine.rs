@@ -148,10 +148,7 @@ impl EngineRun {
             match engine {
                 // An attack of goose is a large value.
                 Engine::Goose => Box::pin(goose::drive(&work, ready, &stop)).await,
-                Engine::Direct => {
-                    ready();
-                    Ok(direct::drive(&work).await)
-                }
+                Engine::Direct => direct::drive(&work, ready).await,
             }
         };
         let given_up = async {

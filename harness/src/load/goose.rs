@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Work;
-use super::client::{Sent, exchange};
+use super::client::{Sent, client, exchange};
 use crate::port::PortError;
 
 /// goose's switch to stop is one per process, so there is one attack at a time.
@@ -43,7 +43,8 @@ pub(super) async fn drive(
 ) -> Result<u64, PortError> {
     let _only = ATTACK.lock().await;
     let users = Arc::new(Users { standing: AtomicUsize::new(0), all: Notify::new() });
-    let attack = attack(work, &users).map_err(|error| failed(&error))?;
+    let client = client(&work.entry, work.users)?;
+    let attack = attack(work, &client, &users).map_err(|error| failed(&error))?;
     tokio::select! {
         metrics = attack.execute() => metrics.map(|m| requests(&m)).map_err(|e| failed(&e)),
         never = supervise(&users, started, stop) => match never {},
@@ -73,8 +74,12 @@ async fn supervise(
     std::future::pending().await
 }
 
-fn attack(work: &Arc<Work>, users: &Arc<Users>) -> Result<GooseAttack, ::goose::GooseError> {
-    let start = Transaction::new(stand_up(work, users)).set_on_start();
+fn attack(
+    work: &Arc<Work>,
+    client: &reqwest::Client,
+    users: &Arc<Users>,
+) -> Result<GooseAttack, ::goose::GooseError> {
+    let start = Transaction::new(stand_up(work, client, users)).set_on_start();
     let scenario = Scenario::new("load")
         .register_transaction(start)
         .register_transaction(Transaction::new(take_one(work)));
@@ -102,10 +107,10 @@ fn configuration(work: &Work) -> Result<GooseConfiguration, ::goose::GooseError>
     ])
 }
 
-fn stand_up(work: &Arc<Work>, users: &Arc<Users>) -> TransactionFunction {
-    let (work, users) = (Arc::clone(work), Arc::clone(users));
+fn stand_up(work: &Arc<Work>, client: &reqwest::Client, users: &Arc<Users>) -> TransactionFunction {
+    let (work, client, users) = (Arc::clone(work), client.clone(), Arc::clone(users));
     Arc::new(move |user| {
-        user.client = work.client.clone();
+        user.client = client.clone();
         if users.standing.fetch_add(1, Ordering::Relaxed) + 1 == work.users {
             users.all.notify_one();
         }
@@ -127,8 +132,10 @@ async fn work_once(work: &Work, user: &mut GooseUser) -> TransactionResult {
         Ok(None) => sleep(AFTER_END).await,
         Ok(Some(arrival)) => {
             let class = arrival.template().class.clone();
+            // Every user has the same client.
+            let client = user.client.clone();
             let send = async |builder| send(user, &class, builder).await;
-            work.guarded(exchange(&work.client, &work.entry, arrival, send)).await;
+            work.guarded(exchange(&client, &work.entry, arrival, send)).await;
         }
     }
     Ok(())

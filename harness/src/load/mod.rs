@@ -52,7 +52,6 @@ pub struct Generator;
 
 /// What the workers of a load share.
 struct Work {
-    client: reqwest::Client,
     /// Address before every path, without a slash at its end.
     entry: String,
     /// Number of workers.
@@ -89,7 +88,6 @@ impl LoadGenerator for Generator {
         let tally = Arc::new(Tally::new(recorder.clone(), plan.workload.clone(), ledger));
         let users = usize::try_from(plan.users.max(1)).unwrap_or(usize::MAX);
         let work = Arc::new(Work {
-            client: client::client(entry, users)?,
             entry: entry.trim_end_matches('/').to_owned(),
             users,
             queue: Queue::new(users),

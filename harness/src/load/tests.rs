@@ -38,7 +38,6 @@ impl Scene {
         let recorder = Recorder::new(Box::new(Vec::new()));
         let plan = plan("direct");
         let work = Work {
-            client: client::client("http:", 2).expect("a client"),
             entry: "http://127.0.0.1:1".to_owned(),
             users: 2,
             queue: Queue::new(2),

@@ -8,6 +8,24 @@
     reason = "a test"
 )]
 
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod goose {$(
+            #[test]
+            fn $name() {
+                super::run(super::$name("goose"));
+            }
+        )*}
+        mod direct {$(
+            #[test]
+            fn $name() {
+                super::run(super::$name("direct"));
+            }
+        )*}
+    };
+}
+
+mod connections;
 mod run;
 mod server;
 
@@ -41,23 +59,6 @@ async fn wait(time: Duration) {
 
 fn outcomes(orders: &[&OrderRecord], outcome: Outcome) -> usize {
     orders.iter().filter(|order| order.outcome == outcome).count()
-}
-
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {
-        mod goose {$(
-            #[test]
-            fn $name() {
-                super::run(super::$name("goose"));
-            }
-        )*}
-        mod direct {$(
-            #[test]
-            fn $name() {
-                super::run(super::$name("direct"));
-            }
-        )*}
-    };
 }
 
 on_both_engines!(
@@ -148,11 +149,24 @@ async fn every_kind_of_failure_is_told_from_the_others(engine: &str) {
         (Mode::Refuse, Outcome::Fail, None),
         (Mode::Answer(202, "", r#"{"state":"ACCEPTED"}"#), Outcome::Ok, Some(202)),
     ];
+    let left = check_faults(engine, &faults).await;
+    let fail = left.sum(|w| w.fail);
+    assert!((98..=102).contains(&fail), "two faults of half a second without effect: {fail}");
+    let refused = left
+        .orders
+        .iter()
+        .find_map(|order| order.error.as_deref().filter(|error| error.contains("refused")));
+    assert!(refused.is_some(), "the error says why");
+}
+
+/// Puts a server through modes of half a second each, and requires an outcome and a status of every
+/// request that was due in each.
+async fn check_faults(engine: &str, faults: &[(Mode, Outcome, Option<u16>)]) -> Left {
     let server = Server::start(Mode::COMPLETED);
     let running = Run::start(&plan(engine, 100.0, SECOND), &server).await;
     wait(HALF).await;
     let mut spans = Vec::new();
-    for (mode, ..) in &faults {
+    for (mode, ..) in faults {
         let from = server.set(mode.clone());
         wait(HALF).await;
         spans.push((from, Instant::now()));
@@ -171,13 +185,7 @@ async fn every_kind_of_failure_is_told_from_the_others(engine: &str) {
             assert_eq!(order.expect, Expected::Completed);
         }
     }
-    let fail = left.sum(|w| w.fail);
-    assert!((98..=102).contains(&fail), "two faults of half a second without effect: {fail}");
-    let refused = left
-        .orders
-        .iter()
-        .find_map(|order| order.error.as_deref().filter(|error| error.contains("refused")));
-    assert!(refused.is_some(), "the error says why");
+    left
 }
 
 async fn a_stop_in_a_hang_is_prompt_and_loses_nothing(engine: &str) {
