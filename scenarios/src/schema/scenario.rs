@@ -119,8 +119,7 @@ fn setting(keyword: &str, key: &str) -> Value {
         (_, "role" | "name" | "mode") => selecting(key),
         (_, "grace" | "gap" | "delay" | "jitter" | "every") => span(),
         (_, "share" | "probability" | "fill") => percent(),
-        (_, "at" | "image" | "signal" | "queue" | "volume")
-        | ("cpu" | "memory", "limit") => text(),
+        (_, "at" | "image" | "signal" | "queue" | "volume") | ("cpu" | "memory", "limit") => text(),
         (_, "keep") => boolean(),
         (_, "threads") => whole(1, 64),
         ("poison-message", "count") => whole(1, 10_000),
