@@ -238,9 +238,9 @@ mod tests {
     #[test]
     fn other_major_formats_are_refused_and_later_minor_ones_read() {
         let text = text(&small());
-        let format = r#"{"major":1,"minor":0}"#;
+        let format = r#"{"major":1,"minor":1}"#;
         assert!(text.contains(format));
-        let other = text.replacen(format, r#"{"major":2,"minor":0}"#, 1);
+        let other = text.replacen(format, r#"{"major":2,"minor":1}"#, 1);
         let error = read(other.as_bytes()).expect_err("another format");
         assert_eq!(error, JournalReadError::OtherFormat { found: 2 });
         assert!(error.to_string().contains("with the version of chaos that wrote it"), "{error}");
