@@ -23,7 +23,9 @@ pub use decode::decode;
 /// The readers of the mappings of a file, whose keys a schema is made of.
 pub(crate) mod readers {
     pub(crate) use super::decode::{anonymous as scenario, hypothesis, load};
-    pub(crate) use super::method::{MOST_PULSES, MOST_STEPS, first as step, pulse};
+    pub(crate) use super::method::{
+        MOST_PULSES, MOST_STEPS, any_analogue as analogue, first as step, pulse,
+    };
 }
 
 /// The mode of a target that is meant where none is said.

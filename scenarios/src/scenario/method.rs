@@ -101,6 +101,11 @@ fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
     })
 }
 
+/// Reads what may stand in the place of any fault's replicas.
+pub(crate) fn any_analogue(item: &Item<'_>) -> Option<Analogue> {
+    analogue(item, None)
+}
+
 /// Reads a selector; for a fault of the network, `from` and `to` as well.
 fn analogue(item: &Item<'_>, fault: Option<&Fault>) -> Option<Analogue> {
     let mut fields = item.fields()?;

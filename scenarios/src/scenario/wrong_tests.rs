@@ -120,11 +120,11 @@ fn peers_and_shares_that_mean_nothing() {
         "memory-hog: {role: broker, fill: 151%}",
     ]), @r"
     latency: {role: broker, delay: 100ms, to: nobody}
-      x.yaml:4:22: broker has no component called `nobody` for `to`
+      x.yaml:4:55: broker has no component called `nobody` (it has proxy (proxy), orders (service), payments (service), rabbitmq (broker); name an `analogue` for broker, or say `on-missing: not-applicable`)
     partition: {from: payments, to: payments}
       x.yaml:4:45: `payments` cannot be cut off from itself: name another component
     partition: {from: nobody, to: payments}
-      x.yaml:4:24: broker has no component called `nobody` (it has proxy (proxy), orders (service), payments (service), rabbitmq (broker); name an `analogue` for broker, or say `on-missing: not-applicable`)
+      x.yaml:4:31: broker has no component called `nobody` (it has proxy (proxy), orders (service), payments (service), rabbitmq (broker); name an `analogue` for broker, or say `on-missing: not-applicable`)
     loss: {role: broker, share: 0%}
       x.yaml:4:41: the share of packets is above `0%` and up to `100%`
     loss: {role: broker, share: 101%}
@@ -221,7 +221,7 @@ fn faults_that_contradict_each_other() {
         ("stop: {role: app}", "scale: {role: app, replicas: 1}"),
         ("memory: {role: app, limit: 50MiB}", "memory: {name: app-1, limit: 60MiB}"),
         ("memory-hog: {role: app}", "restart: {role: app}"),
-        ("loss: {role: app, share: 5%}", "latency: {role: app, delay: 1s, to: database}"),
+        ("loss: {role: app, share: 5%}", "loss: {role: app, share: 9%, to: database}"),
         ("disconnect: {role: app}", "disconnect: {role: all}"),
         ("traffic: {rate: 10/s}", "traffic: {rate: 20/s}"),
     ];
@@ -242,7 +242,7 @@ fn faults_that_contradict_each_other() {
       x.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change its memory limit (let one end before the other begins, or choose other replicas)
     memory-hog: {role: app} | restart: {role: app}
       x.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and one changes the memory used up inside it, the other whether it runs (let one end before the other begins, or choose other replicas)
-    loss: {role: app, share: 5%} | latency: {role: app, delay: 1s, to: database}
+    loss: {role: app, share: 5%} | loss: {role: app, share: 9%, to: database}
       x.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change what becomes of its packets (let one end before the other begins, or choose other replicas)
     disconnect: {role: app} | disconnect: {role: all}
       x.yaml:5:5: this fault acts on app-1 while step 1 of the method still does, and both change its networks (let one end before the other begins, or choose other replicas)

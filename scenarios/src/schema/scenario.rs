@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::DIALECT;
 use super::value::{
-    boolean, expectation, like, list, map, object, one_of, percent, rate, selecting, selector,
-    span, text, whole,
+    boolean, expectation, like, list, map, object, one_of, percent, rate, selecting, span, text,
+    whole,
 };
 use crate::claim;
 use crate::fault::{FAULTS, Fault};
@@ -79,7 +79,7 @@ fn step() -> Value {
         }),
         "fault" => fault(),
         "on-missing" => one_of(["error", "not-applicable"]),
-        "analogue" => map(&selector()),
+        "analogue" => map(&object(&keys_of(readers::analogue), selecting)),
         _ => json!(true),
     })
 }
@@ -116,7 +116,7 @@ fn keys_of_fault(keyword: &str) -> Keys {
 /// A setting of a fault; anything where a schema cannot say more.
 fn setting(keyword: &str, key: &str) -> Value {
     match (keyword, key) {
-        (_, "role" | "name" | "mode") => selecting(key),
+        (_, "role" | "name" | "mode" | "from" | "to") => selecting(key),
         (_, "grace" | "gap" | "delay" | "jitter" | "every") => span(),
         (_, "share" | "probability" | "fill") => percent(),
         (_, "at" | "image" | "signal" | "queue" | "volume")

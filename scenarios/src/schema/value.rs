@@ -79,7 +79,9 @@ pub(super) fn object(keys: &Keys, value: impl Fn(&str) -> Value) -> Value {
         "properties": properties,
     });
     if ["role", "name"].iter().all(|key| properties.contains_key(*key)) {
-        schema["oneOf"] = json!([{ "required": ["role"] }, { "required": ["name"] }]);
+        let ways = ["role", "name", "from"].into_iter().filter(|key| properties.contains_key(*key));
+        let ways: Vec<Value> = ways.map(|key| json!({ "required": [key] })).collect();
+        schema["oneOf"] = json!(ways);
     }
     schema
 }
@@ -89,9 +91,16 @@ pub(super) fn selector() -> Value {
     object(&crate::text::keys::keys_of(Selector::read), selecting)
 }
 
-/// A key of a selector; anything for a key that is none.
+/// One end of an edge: a name, several, or what a selector says.
+fn end() -> Value {
+    let names = json!({ "type": "array", "items": text(), "minItems": 1 });
+    json!({ "anyOf": [text(), names, selector()] })
+}
+
+/// A key of a selector or of an edge; anything for a key that is none.
 pub(super) fn selecting(key: &str) -> Value {
     match key {
+        "from" | "to" => end(),
         "role" => one_of(Role::ALL.iter().map(|(name, _)| *name).chain(["all", "each"])),
         "name" => text(),
         "mode" => json!({ "anyOf": [
