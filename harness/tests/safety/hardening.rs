@@ -113,6 +113,7 @@ steady-state-hypothesis: {title: Some are served, probes: [availability >= 10%]}
 method:
   - {at: 0s, for: 8s, fault: {latency: {role: broker, delay: 5ms}}}
   - {at: 0s, for: 8s, fault: {cpu-hog: {name: notify, threads: 1}}}
+  - {at: 0s, for: 8s, fault: {disk-full: {name: shipping-db, fill: 50%}}}
 expect: {default: [recovery < 60s]}
 ";
 
@@ -123,7 +124,7 @@ fn what_helps_is_hardened_as_well_and_no_password_is_written_down() {
     fs::write(folder.path().join("late.yaml"), SCENARIO).expect("a file");
     let mut running =
         Running::run(folder.path(), &["late.yaml", "--target", "broker", "--rate", "20/s"]);
-    running.until_told("fault-felt", 2, FELT);
+    running.until_told("fault-felt", 3, FELT);
     let found = containers();
     let helps = |it: &&Value| it["Name"].as_str().is_some_and(|name| name.contains("-network-"));
     assert_eq!(found.iter().filter(helps).count(), 1, "no helper is at work");

@@ -17,7 +17,11 @@ const fn kind(name: &'static str, step: &'static str) -> Kind {
     Kind { name, step, target: None }
 }
 
-/// Every kind; `web` is two servers, `peer` asks them.
+const fn of_broker(name: &'static str, step: &'static str) -> Kind {
+    Kind { name, step, target: Some("broker") }
+}
+
+/// Every kind; `web` is two servers, `peer` asks them and has a small volume.
 pub(crate) const KINDS: &[Kind] = &[
     kind("kill", "{at: 0s, for: 3s, fault: {kill: {name: web}}}"),
     kind("crash", "{at: 0s, for: 3s, fault: {crash: {name: web}}}"),
@@ -47,6 +51,15 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("http-error", "{at: 0s, for: 3s, fault: {http-error: {name: web, probability: 30%}}}"),
     kind("http-delay", "{at: 0s, for: 3s, fault: {http-delay: {name: web, delay: 50ms}}}"),
     kind("fail-first", "{at: 0s, for: 3s, fault: {fail-first: {name: web, times: 2}}}"),
+    kind("disk-full", "{at: 0s, for: 3s, fault: {disk-full: {name: peer}}}"),
+    of_broker(
+        "poison-message",
+        "{at: 0s, for: 3s, fault: {poison-message: {role: broker, queue: q.payments, count: 5}}}",
+    ),
+    of_broker(
+        "queue-limit",
+        "{at: 0s, for: 3s, fault: {queue-limit: {role: broker, queue: 'q.*', length: 20}}}",
+    ),
     // Not a fault of its own: one that comes and goes.
     kind("pulse", "{at: 0s, fault: {pause: {name: web}}, pulse: {off: 1s, on: 1s, times: 3}}"),
 ];

@@ -49,6 +49,10 @@ const SERVICE: &str = "    image: ${TINY_IMAGE:-debian:trixie-slim}
     pids_limit: 64
 ";
 
+/// One of a fixed size, so that it can be filled.
+const VOLUMES: &str =
+    "volumes: {data: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=8m'}}}\n";
+
 /// A service of the Compose file.
 pub(crate) fn service(name: &str, program: &str, more: &str) -> String {
     // Doubled dollar signs, because texts of a target may hold variables.
@@ -77,7 +81,7 @@ pub(crate) fn compose(services: &str, servers: &[&str]) -> String {
     });
     let roles: Vec<String> = names.collect();
     format!(
-        "services:\n{services}networks: {{back: {{}}}}\nvolumes: {{data: {{}}}}\nx-chaos:\n  \
+        "services:\n{services}networks: {{back: {{}}}}\n{VOLUMES}x-chaos:\n  \
          version: 1\n  title: Tiny\n  entry: http://{}:8080\n  workload: ./workload.yaml\n  \
          roles: {{{}}}\n  ready: {{{}}}\n  audit: [{}]\n",
         servers[0],
