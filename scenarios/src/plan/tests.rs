@@ -177,6 +177,9 @@ fn everything_at_once_must_be_said() {
     assert_eq!(half.timeline[0].injection.inject.len(), 1);
     let wrong = on("role: service, mode: {fixed-percent: 51}").expect_err("all of it").to_string();
     assert_snapshot!(wrong, @"test.yaml:4:26: 51 % of role `service` means every component of broker alike (say `role: all` if everything is meant, or `name:` one component)");
+    let text = format!("{}    on-missing: not-applicable\n", method("role: service"));
+    let plan = compile(&file(&text), &target).expect("a plan that is not run");
+    assert_snapshot!(plan.not_applicable.unwrap_or_default(), @"role `service` means every component of broker alike");
     for said in ["role: all", "name: orders", "role: service, mode: one"] {
         on(said).unwrap_or_else(|wrong| panic!("{said}: {wrong}"));
     }

@@ -124,7 +124,7 @@ fn victims(request: &PlanRequest<'_>, index: usize) -> Result<Vec<Replica>, Unfi
         let reason = format!("{chosen} means every component of {} alike", request.target.name);
         let help = "say `role: all` if everything is meant, or `name:` one component".to_owned();
         let (field, help) = (Some("role".to_owned()), Some(help));
-        return Err(Unfit { field, reason, help, is_missing: false });
+        return Err(Unfit { field, reason, help, is_missing: true });
     }
     if !replicas.is_empty() {
         return Ok(replicas);
