@@ -7,7 +7,7 @@ use std::time::Duration;
 use chaos_reports::record::Moment;
 use chaos_reports::record::event::Event;
 use chaos_reports::record::run_record::{FaultRecord, RunRecord};
-use chaos_scenarios::action::{Action, Check, Replica};
+use chaos_scenarios::action::{Action, Aspect, Check, Replica};
 use chaos_scenarios::plan::{After, Need, PlannedFault};
 use futures::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep, timeout};
@@ -119,13 +119,16 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     /// Undoes a fault: every action is tried, and tried again, within a bound; those on one replica
-    /// in their order. Never cut short.
+    /// in their order. Never cut short. A replica that another fault holds down stays so.
     pub(super) async fn heal(&self, fault: u32, actions: &[Action]) {
         self.recorder.emit(Event::FaultHealing { fault });
         let deadline = Instant::now() + HEAL_LIMIT;
         let mut replicas: BTreeMap<&Replica, Vec<&Action>> = BTreeMap::new();
         for action in actions {
-            replicas.entry(action.replica()).or_default().push(action);
+            let starts = matches!(action, Action::Start { .. });
+            if !(starts && self.is_held(fault, action.replica())) {
+                replicas.entry(action.replica()).or_default().push(action);
+            }
         }
         let undo = replicas.into_values().map(|actions| async move {
             let mut failures = Vec::new();
@@ -139,6 +142,22 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         }
     }
 
+    /// Whether another fault that goes on decides whether a replica runs.
+    fn is_held(&self, fault: u32, replica: &Replica) -> bool {
+        let holds = |other: &&PlannedFault| {
+            let mut actions = other.injection.inject.iter();
+            other.id != fault
+                && actions.any(|it| it.replica() == replica && it.aspect() == Aspect::Process)
+        };
+        self.recorder.read(|record| {
+            let mut others = self.plan.timeline.iter().filter(holds);
+            others.any(|other| {
+                let known = record.faults.get(&other.id);
+                known.is_some_and(|it| it.armed.is_some() && it.healing.is_none())
+            })
+        })
+    }
+
     async fn undo(&self, action: &Action, deadline: Instant) -> Result<(), PortError> {
         loop {
             match self.ports.runtime.apply(action).await {
@@ -150,7 +169,10 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     async fn prove_healed(&self, fault: &PlannedFault, since: Moment) -> Result<(), Halt> {
-        let checks = fault.injection.healed.iter().cloned();
+        let runs = |check: &Check| matches!(check, Check::Running { .. } | Check::Ready { .. });
+        let checks = fault.injection.healed.iter();
+        let checks = checks.filter(|it| !(runs(it) && self.is_held(fault.id, it.replica())));
+        let checks = checks.cloned();
         let (working, acting): (Vec<_>, Vec<_>) =
             checks.partition(|check| matches!(check, Check::Ready { .. }));
         match self.unless_halted(self.all_true(&acting, HEAL_LIMIT, since)).await? {

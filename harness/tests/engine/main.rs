@@ -12,6 +12,7 @@ mod audit;
 mod fake;
 mod long;
 mod lost;
+mod overlap;
 
 use std::io::{self, Write};
 use std::sync::Arc;
