@@ -126,8 +126,6 @@ pub enum Task {
     },
     /// Act on packets as the standard input says, until it ends
     Network,
-    /// Remove what was left of that
-    NetworkSweep,
     /// Put messages that nobody can read into a queue of this broker, and tell what becomes of them
     /// until the standard input ends
     Poison {

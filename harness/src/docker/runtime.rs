@@ -23,7 +23,7 @@ use super::image::pinned;
 use super::object::{list_objects, remove_objects};
 use super::provision::{CONCURRENT, Held, Provisioning};
 use super::site::Site;
-use super::{action, check, event, inside, label, logs, usage};
+use super::{action, check, event, impair, inside, label, logs, usage};
 use crate::owner::Owner;
 use crate::port::{Deployment, Identity, PortError, Proof, Runtime};
 use crate::recorder::{Recorder, wall_clock};
@@ -156,6 +156,7 @@ impl DockerRuntime {
         });
         *standing.provisioning.lock().await = Some(task);
         let site = Arc::new(standing.provisioned().await?);
+        impair::prepare(&site, plan).await;
         let ports = published(&site.published());
         let sample = usage::sample(Arc::clone(&site));
         lock(&standing.tasks).push(AbortOnDropHandle::new(tokio::spawn(sample)));

@@ -38,7 +38,6 @@ pub fn main(task: Task) -> ExitCode {
         Task::HogCpu { threads } => Ok(hog::cpu(threads)),
         Task::HogMemory { until } => hog::memory(until),
         Task::Network => network::main(),
-        Task::NetworkSweep => network::sweep(),
         Task::Hold => fill::hold(),
         Task::Fill { folder, percent } => fill::fill(&folder, percent),
         Task::ProbeVolume { folder } => fill::probe(&folder),

@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unchecked_time_subtraction,
     reason = "a test"
 )]
@@ -14,6 +15,7 @@ mod broker_client;
 mod cleaning;
 mod databases;
 mod faults;
+mod figures;
 mod fixture;
 mod images;
 mod lifecycle;

@@ -223,18 +223,18 @@ async fn a_partition_is_one_way_and_ends_with_our_program() {
     send(&standing, "there", "here", 50, 20, 0.001);
     assert_eq!((came(&standing, "there").0, came(&standing, "here").0), (0, 50));
     // Killed, it leaves rules that let everything pass.
-    let found = ours(&standing);
+    let found = ours(&standing, "here");
     assert_eq!(found.len(), 1, "{found:?}");
     says(Command::new("docker").args(["kill", "-s", "KILL", &found[0]]));
     let killed = Instant::now();
-    while !ours(&standing).is_empty() {
+    while !ours(&standing, "here").is_empty() {
         assert!(killed.elapsed() < Duration::from_secs(5), "it is still there");
     }
     send(&standing, "here", "there", 50, 20, 0.001);
     assert_eq!(came(&standing, "there").0, 50, "a fault does not outlive its injector");
-    assert!(rules(&standing).contains("CHAOS-NETWORK"), "the chain is still there");
+    assert!(rules(&standing, "here").contains("CHAOS-NETWORK"), "the chain is still there");
     heal(&standing, &fault.injection).await;
-    assert!(!rules(&standing).contains("CHAOS-NETWORK"), "and now it is removed");
+    assert!(!rules(&standing, "here").contains("CHAOS-NETWORK"), "and now it is removed");
     rejected(&standing, &plan).await;
     standing.end().await;
 }
@@ -251,16 +251,16 @@ async fn rejected(standing: &Standing, plan: &Plan) {
     assert_eq!(says(&mut inside(standing, "here", script)), "connected 0");
 }
 
-/// Containers of ours that act on packets.
-pub(crate) fn ours(standing: &Standing) -> Vec<String> {
-    let name = format!("name=chaos-{}-network-", standing.identity.run);
+/// Containers of ours at a replica's packets.
+pub(crate) fn ours(standing: &Standing, name: &str) -> Vec<String> {
+    let name = format!("name=chaos-{}-network-{name}-", standing.identity.run);
     let listed = says(Command::new("docker").args(["ps", "-aq", "--filter", &name]));
     listed.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The rules of `here`.
-pub(crate) fn rules(standing: &Standing) -> String {
-    let namespace = format!("container:chaos-{}-here-1", standing.identity.run);
+/// The rules of a replica.
+pub(crate) fn rules(standing: &Standing, name: &str) -> String {
+    let namespace = format!("container:chaos-{}-{name}-1", standing.identity.run);
     let run = ["run", "--rm", "--cap-add", "NET_ADMIN", "--network", &namespace];
     says(Command::new("docker").args(run).args(["chaos/network", "iptables", "-S"]))
 }
@@ -273,8 +273,13 @@ fn harness(standing: &Standing, lines: &str) -> Child {
     let words: Vec<&str> = entry.split_whitespace().collect();
     let mut client = Command::new("docker")
         .args(["run", "-i", "--rm", "--cap-drop", "ALL", "--cap-add", "NET_ADMIN"])
-        .args(["--network", &format!("container:chaos-{run}-here-1")])
-        .args(["--label", &format!("chaos.run={run}"), "--name", &format!("chaos-{run}-network-x")])
+        .args(["--network", &format!("container:chaos-{run}-aside-1")])
+        .args([
+            "--label",
+            &format!("chaos.run={run}"),
+            "--name",
+            &format!("chaos-{run}-network-aside-x"),
+        ])
         .args(["-v", &format!("chaos-{run}-own-program:/chaos:ro"), "--entrypoint", words[0]])
         .arg("chaos/network")
         .args(&words[1..])
@@ -293,20 +298,20 @@ fn harness(standing: &Standing, lines: &str) -> Child {
 async fn nothing_is_left_when_the_harness_dies_or_falls_silent() {
     let (standing, _) = stand().await;
     let order = "{\"do\":[{\"number\":1,\"impairment\":{\"effect\":{\"partition\":\"drop\"},\
-        \"direction\":\"both\",\"seed\":1},\"peers\":null,\"stream\":\"here\"}]}\n";
+        \"direction\":\"both\",\"seed\":1},\"peers\":null,\"stream\":\"aside\"}]}\n";
     for dies in [true, false] {
         let mut client = harness(&standing, order);
-        assert!(rules(&standing).contains("CHAOS-NETWORK"));
+        assert!(rules(&standing, "aside").contains("CHAOS-NETWORK"));
         if dies {
             client.kill().expect("it runs");
         }
         let begun = Instant::now();
-        while !ours(&standing).is_empty() {
+        while !ours(&standing, "aside").is_empty() {
             assert!(begun.elapsed() < Duration::from_secs(20), "it is still there");
             std::thread::sleep(Duration::from_millis(20));
         }
         eprintln!("gone after {:?} (killed: {dies})", begun.elapsed());
-        assert!(!rules(&standing).contains("CHAOS-NETWORK"));
+        assert!(!rules(&standing, "aside").contains("CHAOS-NETWORK"));
         let _ = client.kill();
         client.wait().expect("it ended");
     }

@@ -57,13 +57,13 @@ const fn picked(
     Candidate { mutant: Some(mutant), target, scenario, fitting, is_picked: true }
 }
 
-/// Everybody who sits the exam. `FORGET_TOMBSTONE` does not: it shows only where a request outlives
-/// whoever sent it, and no fault makes one yet.
-pub(super) const CANDIDATES: [Candidate; 28] = [
+/// Everybody who sits the exam.
+pub(super) const CANDIDATES: [Candidate; 30] = [
     clean("monolith", "calm"),
     clean("broker", "broker"),
     clean("broker", "database"),
     clean("direct", "calm"),
+    clean("direct", "late"),
     clean("broker", "reorder"),
     clean("pipeline", "unanswered"),
     picked("CHARGE_TWICE", "monolith", "calm", &["duplicate"]),
@@ -77,6 +77,7 @@ pub(super) const CANDIDATES: [Candidate; 28] = [
     picked("RELEASE_TWICE", "monolith", "calm", &["I5"]),
     candidate("KEEP_MONEY", "direct", "calm", &["invalid"]),
     candidate("REFUND_TWICE", "direct", "calm", &["invalid", "I7"]),
+    candidate("FORGET_TOMBSTONE", "direct", "late", &["invalid", "I7"]),
     picked("LOSE_ACCEPTED", "broker", "calm", &["lost"]),
     candidate("SWALLOW_EVENT", "broker", "calm", &["stuck", "invalid"]),
     candidate("NEVER_CONSUME", "broker", "calm", &["invalid", "I6"]),

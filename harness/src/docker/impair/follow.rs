@@ -23,6 +23,18 @@ use crate::helper::network::protocol::{Account, Order, Part, Told};
 /// How often our program hears from us: it gives up after 5 s.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// Somebody who waits until what is known is done.
+pub(super) type Asked = oneshot::Sender<Result<Done, DockerError>>;
+
+/// How it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// Our program said so.
+    Acting,
+    /// Nothing runs whose packets could be meant.
+    NotRunning,
+}
+
 /// What a replica's packets meet, and what was told of it.
 #[derive(Default)]
 pub(super) struct Known {
@@ -150,7 +162,7 @@ pub(super) struct Follower {
     is_lost: bool,
     /// It was said that this is not possible yet.
     is_told: bool,
-    asked: mpsc::Receiver<oneshot::Sender<Result<(), DockerError>>>,
+    asked: mpsc::Receiver<Asked>,
 }
 
 impl Follower {
@@ -159,7 +171,7 @@ impl Follower {
         replica: &Replica,
         known: &Arc<Mutex<Known>>,
         helper: Helper,
-        asked: mpsc::Receiver<oneshot::Sender<Result<(), DockerError>>>,
+        asked: mpsc::Receiver<Asked>,
     ) -> Self {
         Self {
             site: Arc::downgrade(site),
@@ -173,10 +185,10 @@ impl Follower {
         }
     }
 
-    /// Goes on until nobody can ask for anything; returns whether no rule is left for sure.
-    pub(super) async fn follow(mut self) -> bool {
+    /// Goes on until nobody can ask for anything. Our program ends with its input, which is here.
+    pub(super) async fn follow(mut self) {
         let Some(recorder) = self.site.upgrade().map(|site| site.recorder().clone()) else {
-            return false;
+            return;
         };
         let mut beat = interval(HEARTBEAT);
         loop {
@@ -196,32 +208,26 @@ impl Follower {
                 _ = beat.tick() => self.look_after().await,
             }
         }
-        let known = Arc::clone(&self.known);
-        let Some(helper) = &mut self.helper else { return false };
-        let last = helper.last_word(|account| lock(&known).note(account, recorder.now())).await;
-        last == Some(Told::Undone)
     }
 
     /// Has done what is known now.
-    async fn change(&mut self) -> Result<(), DockerError> {
-        let Some(site) = self.site.upgrade() else { return Ok(()) };
-        let parts = parts(&site, &self.replica, &self.known).await?;
+    async fn change(&mut self) -> Result<Done, DockerError> {
+        let Some(site) = self.site.upgrade() else { return Ok(Done::NotRunning) };
         let now = || site.recorder().now();
-        match &mut self.helper {
-            Some(helper) => {
-                helper.order(parts, |account| lock(&self.known).note(account, now())).await
-            }
-            None if is_running(&site, &self.replica).await => {
-                self.helper = Some(Helper::start(&site, &self.replica, parts).await?);
-                self.is_lost = false;
-                Ok(())
-            }
-            // What does not run has no packets; they meet it when it is started.
-            None => {
-                self.is_lost = true;
-                Ok(())
-            }
+        if let Some(helper) = &mut self.helper {
+            let parts = parts(&site, &self.replica, &self.known).await?;
+            helper.order(parts, |account| lock(&self.known).note(account, now())).await?;
+            return Ok(Done::Acting);
         }
+        // What does not run has no packets; they meet it when it is started.
+        self.is_lost = true;
+        if !is_running(&site, &self.replica).await {
+            return Ok(Done::NotRunning);
+        }
+        // A new one first removes what another one may have left.
+        self.helper = Some(begin(&site, &self.replica, &self.known).await?);
+        self.is_lost = false;
+        Ok(Done::Acting)
     }
 
     fn hear(&mut self, said: Option<Told>) {
@@ -237,7 +243,9 @@ impl Follower {
             // One that died stays dead, since its end is the end of the fault.
             None => {
                 self.helper = None;
-                self.note("our program on the packets of", "has ended");
+                if !lock(&self.known).wanted().is_empty() {
+                    self.note("our program on the packets of", "has ended");
+                }
             }
         }
     }
@@ -285,11 +293,14 @@ impl Follower {
         }
         match begin(site, &self.replica, &self.known).await {
             Ok(helper) => {
-                let begun = self.start.unwrap_or(helper.started);
+                (self.helper, self.is_lost) = (Some(helper), false);
+                if lock(&self.known).wanted().is_empty() {
+                    return;
+                }
+                let begun = self.start.unwrap_or_else(|| site.recorder().now());
                 let gap = site.recorder().now().seconds_since(begun);
                 let how = format!("are impaired again, {gap:.2} s after its last start");
                 self.note("the packets of", &how);
-                (self.helper, self.is_lost) = (Some(helper), false);
             }
             // It may have ended again meanwhile, and is tried again with the next beat.
             Err(error) if !self.is_told => {

@@ -25,8 +25,6 @@ use crate::helper::network::protocol::{Account, Order, Part, Told};
 
 /// Bound of an order, until it is carried out; the first includes the start.
 const START_LIMIT: Duration = Duration::from_secs(10);
-/// Bound of its end.
-pub(super) const END_LIMIT: Duration = Duration::from_secs(5);
 /// Bound of a line to it.
 const TELL_LIMIT: Duration = Duration::from_millis(500);
 /// What it may use: it keeps no packets, only their numbers.
@@ -57,7 +55,7 @@ impl Helper {
         replica: &Replica,
         parts: Vec<Part>,
     ) -> Result<Self, DockerError> {
-        let mut helper = Self::launch(site, replica, &["network"]).await?;
+        let mut helper = Self::launch(site, replica).await?;
         helper.order(parts, |_| {}).await?;
         Ok(helper)
     }
@@ -91,12 +89,7 @@ impl Helper {
         Ok(())
     }
 
-    /// Starts our program there with a task.
-    pub(super) async fn launch(
-        site: &Site,
-        replica: &Replica,
-        words: &[&str],
-    ) -> Result<Self, DockerError> {
+    async fn launch(site: &Site, replica: &Replica) -> Result<Self, DockerError> {
         let failed = |error| classify(format!("acting on the packets of {replica}"), &error);
         let client = &site.daemon().client;
         let victim = site.held(replica)?.id;
@@ -106,7 +99,7 @@ impl Helper {
         let body = ContainerCreateBody {
             image: Some(site.maker.image(IMAGE).to_owned()),
             entrypoint: Some(site.maker.entry.clone()),
-            cmd: Some(["helper"].iter().chain(words).map(|&word| word.to_owned()).collect()),
+            cmd: Some(["helper", "network"].map(str::to_owned).into()),
             user: Some("0:0".to_owned()),
             open_stdin: Some(true),
             // Its input ends with our connection, however we end.
@@ -175,19 +168,6 @@ impl Helper {
                 return None;
             }
         }
-    }
-
-    /// Ends its input; returns what it says last, and hands over what it says before.
-    pub(super) async fn last_word(&mut self, mut note: impl FnMut(Account)) -> Option<Told> {
-        let _ = timeout(TELL_LIMIT, self.streams.input.shutdown()).await;
-        let (deadline, mut last) = (Instant::now() + END_LIMIT, None);
-        while let Ok(Some(told)) = timeout_at(deadline, self.next()).await {
-            if let Told::Did(account) = &told {
-                note(account.clone());
-            }
-            last = Some(told);
-        }
-        last
     }
 }
 

@@ -6,20 +6,22 @@
 mod follow;
 mod helper;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chaos_reports::record::Moment;
-use chaos_scenarios::action::Replica;
 use chaos_scenarios::action::network::Impairment;
+use chaos_scenarios::action::{Action, Replica};
+use chaos_scenarios::plan::Plan;
+use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::follow::{Follower, Known};
-use self::helper::{END_LIMIT, Helper, failed};
+use self::follow::{Asked, Done, Follower, Known};
+use self::helper::failed;
 use super::error::DockerError;
+use super::provision::CONCURRENT;
 use super::site::Site;
-use crate::helper::network::protocol::Told;
 use crate::port::Proof;
 
 /// The image that has iptables.
@@ -33,13 +35,31 @@ pub(super) struct Impaired {
     over: Vec<(Impairment, Moment, String)>,
 }
 
-/// What is done there at present.
+/// What is done there at present, if anything.
 struct Following {
     known: Arc<Mutex<Known>>,
     /// Asks the task to have done what is known now.
-    ask: mpsc::Sender<oneshot::Sender<Result<(), DockerError>>>,
-    /// Returns whether no rule is left for sure; none once it has ended.
-    task: Option<AbortOnDropHandle<bool>>,
+    ask: mpsc::Sender<Asked>,
+    /// Ends with this.
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Has our program ready at every replica whose packets a plan means, so that a fault acts as soon as
+/// it is ordered. Where that fails, it is started with the first fault.
+pub(super) async fn prepare(site: &Arc<Site>, plan: &Plan) {
+    let actions = plan.timeline.iter().flat_map(|fault| &fault.injection.inject);
+    let meant: BTreeSet<&Replica> =
+        actions.filter(|action| action.impairs()).map(Action::replica).collect();
+    let meant: Vec<&Replica> = meant.into_iter().filter(|it| site.held(it).is_ok()).collect();
+    for some in meant.chunks(CONCURRENT) {
+        join_all(some.iter().map(|replica| make_ready(site, replica))).await;
+    }
+}
+
+async fn make_ready(site: &Arc<Site>, replica: &Replica) {
+    let place = site.impaired(replica);
+    let mut impaired = place.lock().await;
+    impaired.following = Following::begin(site, replica, Known::default()).await.ok();
 }
 
 /// Lets a replica's packets meet something; if they meet it already, nothing is done.
@@ -52,16 +72,11 @@ pub(super) async fn impair(
     let mut impaired = place.lock().await;
     if let Some(following) = &impaired.following {
         let is_new = lock(&following.known).add(impairment);
-        return if is_new { following.change(replica).await } else { Ok(()) };
+        return if is_new { following.change(replica).await.map(drop) } else { Ok(()) };
     }
     let mut known = Known::default();
     known.add(impairment);
-    let known = Arc::new(Mutex::new(known));
-    let helper = follow::begin(site, replica, &known).await?;
-    let (ask, asked) = mpsc::channel(1);
-    let follower = Follower::new(site, replica, &known, helper, asked);
-    let task = AbortOnDropHandle::new(tokio::spawn(follower.follow()));
-    impaired.following = Some(Following { known, ask, task: Some(task) });
+    impaired.following = Some(Following::begin(site, replica, known).await?);
     Ok(())
 }
 
@@ -78,18 +93,13 @@ pub(super) async fn end(
     if !is_known {
         return Ok(());
     }
-    let how = if others {
-        following.change(replica).await?;
-        "others are still met there, this is not"
-    } else {
-        impaired.finish(site, replica).await?
+    let how = match following.change(replica).await? {
+        Done::Acting if others => "others are still met there, this is not",
+        Done::Acting => "no rule of ours is left there",
+        Done::NotRunning => "its network ended with its main process",
     };
-    let Some(following) = &impaired.following else { return Ok(()) };
     let did = lock(&following.known).remove(impairment);
     impaired.over.push((impairment.clone(), site.recorder().now(), format!("{how}; {did}")));
-    if !others {
-        impaired.following = None;
-    }
     Ok(())
 }
 
@@ -122,39 +132,22 @@ pub(super) async fn is_over(
 }
 
 impl Following {
+    /// Starts our program there, and follows it.
+    async fn begin(site: &Arc<Site>, replica: &Replica, known: Known) -> Result<Self, DockerError> {
+        let known = Arc::new(Mutex::new(known));
+        let helper = follow::begin(site, replica, &known).await?;
+        let (ask, asked) = mpsc::channel(1);
+        let follower = Follower::new(site, replica, &known, helper, asked);
+        let task = AbortOnDropHandle::new(tokio::spawn(follower.follow()));
+        Ok(Self { known, ask, _task: task })
+    }
+
     /// Has done what is known now.
-    async fn change(&self, replica: &Replica) -> Result<(), DockerError> {
+    async fn change(&self, replica: &Replica) -> Result<Done, DockerError> {
         let gone = || failed(replica, "nobody follows our program there any more");
         let (reply, replied) = oneshot::channel();
         self.ask.send(reply).await.map_err(|_| gone())?;
         replied.await.map_err(|_| gone())?
-    }
-}
-
-impl Impaired {
-    /// Ends our program there; says how it ended.
-    async fn finish(
-        &mut self,
-        site: &Site,
-        replica: &Replica,
-    ) -> Result<&'static str, DockerError> {
-        let Some(following) = &mut self.following else { return Ok("nothing was done") };
-        // A task without anybody who could ask it for something ends.
-        let (nobody, _) = mpsc::channel(1);
-        following.ask = nobody;
-        if let Some(task) = following.task.take()
-            && timeout(END_LIMIT * 2, task).await.is_ok_and(|ended| ended.unwrap_or(false))
-        {
-            return Ok("our program there removed its rules and ended");
-        }
-        if !is_running(site, replica).await {
-            return Ok("its network ended with its main process");
-        }
-        let mut helper = Helper::launch(site, replica, &["network-sweep"]).await?;
-        match helper.last_word(|_| {}).await {
-            Some(Told::Undone) => Ok("another program of ours made sure that no rule is left"),
-            other => Err(failed(replica, &format!("rules may be left: {other:?}"))),
-        }
     }
 }
 

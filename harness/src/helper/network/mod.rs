@@ -27,6 +27,8 @@ use crate::terminal;
 const LIMIT: Duration = Duration::from_secs(600);
 /// Without a sign of life for so long, nobody is there any more.
 const SILENCE: Duration = Duration::from_secs(5);
+/// The first order comes within this time: starting a container may take long on a busy machine.
+const FIRST_ORDER: Duration = Duration::from_secs(30);
 /// How often counters are told. A first effect is told at once.
 const TELL: Duration = Duration::from_millis(100);
 /// How often it is looked whether rules are set, while packets go on being served.
@@ -38,12 +40,6 @@ pub(super) fn main() -> Result<String, Failure> {
     Ok(line(&Told::Undone))
 }
 
-/// Removes what a helper that was killed left.
-pub(super) fn sweep() -> Result<String, Failure> {
-    rules::remove().map_err(failed)?;
-    Ok(line(&Told::Undone))
-}
-
 fn failed(said: String) -> Failure {
     Failure { exit_code: 1, said: line(&Told::Failed(said)) }
 }
@@ -52,7 +48,8 @@ fn act() -> Result<(), String> {
     rules::remove()?;
     // The queues stand before rules lead there.
     let mut packets = Packets::open()?;
-    let mut service = Service { told: Account::default(), heard: Instant::now() };
+    let (told, now) = (Account::default(), Instant::now());
+    let mut service = Service { told, given_up: now + FIRST_ORDER, began: now };
     let done = service.serve(&mut packets);
     let undone = undo(&mut packets);
     tell(&Told::Did(service.told));
@@ -87,16 +84,20 @@ fn serving(
 struct Service {
     /// What was told last.
     told: Account,
-    /// When somebody was heard last.
-    heard: Instant,
+    /// When it ends, unless somebody is heard.
+    given_up: Instant,
+    /// When the last order came.
+    began: Instant,
 }
 
 impl Service {
     fn serve(&mut self, packets: &mut Packets) -> Result<(), String> {
-        let (mut orders, began) = (Orders::new(), Instant::now());
-        let mut tell_again = began;
+        let (mut orders, mut tell_again) = (Orders::new(), Instant::now());
         let mut there_is_order = false;
-        while began.elapsed() < LIMIT && self.heard.elapsed() < SILENCE {
+        while Instant::now() < self.given_up {
+            if self.began.elapsed() >= LIMIT && packets.is_meeting() {
+                break;
+            }
             if there_is_order && self.obey(&mut orders, packets)? {
                 break;
             }
@@ -107,7 +108,7 @@ impl Service {
                 tell(&Told::Did(account.clone()));
                 (self.told, tell_again) = (account, now + TELL);
             }
-            let mut until = soonest(next, self.heard + SILENCE);
+            let mut until = soonest(next, self.given_up);
             if packets.account() != self.told {
                 until = until.min(tell_again);
             }
@@ -126,11 +127,15 @@ impl Service {
     /// Does what there is to do; returns whether it was the last.
     fn obey(&mut self, orders: &mut Orders, packets: &mut Packets) -> Result<bool, String> {
         let heard = orders.hear()?;
-        self.heard = Instant::now();
+        self.given_up = Instant::now() + SILENCE;
         for order in heard.orders {
             if let Order::Do(parts) = order {
                 packets.meet(&parts)?;
-                serving(packets, || rules::set(&parts))?;
+                serving(packets, || match parts.is_empty() {
+                    true => rules::remove(),
+                    false => rules::set(&parts),
+                })?;
+                self.began = Instant::now();
                 tell(&Told::Acting);
             }
         }

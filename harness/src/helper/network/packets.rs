@@ -100,6 +100,11 @@ impl Packets {
         Ok(())
     }
 
+    /// Whether anything is done to packets.
+    pub(super) fn is_meeting(&self) -> bool {
+        !self.meetings.is_empty()
+    }
+
     /// What was done so far.
     pub(super) fn account(&self) -> Account {
         let parts = self.meetings.iter().map(|it| (it.part.number, it.counters));
