@@ -79,9 +79,11 @@ impl FrameWriter {
 
     /// Takes one line, and writes a frame if one is due.
     pub fn write<T: Serialize>(&mut self, line: &T) -> Result<(), FolderError> {
-        let failed = |cause: serde_json::Error| self.error(std::io::Error::from(cause));
-        let text = serde_json::to_vec(line).map_err(failed)?;
-        self.lines.extend_from_slice(&text);
+        let before = self.lines.len();
+        if let Err(cause) = serde_json::to_writer(&mut self.lines, line) {
+            self.lines.truncate(before);
+            return Err(self.error(std::io::Error::from(cause)));
+        }
         self.lines.push(b'\n');
         self.oldest.get_or_insert_with(Instant::now);
         if self.lines.len() >= FRAME_BYTES { self.flush() } else { self.flush_if_due() }

@@ -100,10 +100,10 @@ impl Arrival {
             template: self.request.template,
             due: self.due,
             start: self.start,
-            order: self.request.ledger.as_ref(),
-            asks: self.request.asks.as_deref(),
+            order: self.request.ledger.take(),
+            asks: self.request.asks.take(),
         };
-        self.tally.settle(&entry, end, seen);
+        self.tally.settle(entry, end, seen);
     }
 }
 

@@ -14,6 +14,8 @@
 //! which means that the order is taken. Without that field 202 takes the order and every other 2xx
 //! has completed it. `CANCELLED` and `NEEDS_ATTENTION` promise nothing, and are never expected.
 
+use std::borrow::Cow;
+
 use chaos_reports::record::order::{Acknowledgement, Outcome};
 use chaos_scenarios::workload::{Expected, RequestTemplate};
 use serde::Deserialize;
@@ -130,9 +132,14 @@ impl Seen {
 }
 
 #[derive(Deserialize)]
-struct OrderAnswer {
-    state: Option<String>,
+struct OrderAnswer<'a> {
+    #[serde(borrow)]
+    state: Option<State<'a>>,
 }
+
+/// Copied only if it is written with escapes: of an optional text itself, serde always makes a copy.
+#[derive(Deserialize)]
+struct State<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn acknowledgement(answer: Answer<'_>) -> Option<Acknowledgement> {
     match answer.status {
@@ -140,8 +147,9 @@ fn acknowledgement(answer: Answer<'_>) -> Option<Acknowledgement> {
         200..=299 => {}
         _ => return None,
     }
-    let state = serde_json::from_slice(answer.body).ok().and_then(|told: OrderAnswer| told.state);
-    match state.as_deref() {
+    let state =
+        serde_json::from_slice(answer.body).ok().and_then(|told: OrderAnswer<'_>| told.state);
+    match state.as_ref().map(|state| state.0.as_ref()) {
         Some("COMPLETED") => Some(Acknowledgement::Completed),
         Some("REJECTED") => Some(Acknowledgement::Rejected),
         Some("CANCELLED" | "NEEDS_ATTENTION") => None,

@@ -11,7 +11,7 @@ use chaos_scenarios::workload::{LedgerEntry, Workload};
 
 use super::ledger::Ledger;
 use super::outcome::{Seen, Told};
-use super::window::{Rounding, Settled, Windows, sparse};
+use super::window::{Complete, Rounding, Settled, Windows, sparse};
 use crate::recorder::Recorder;
 
 /// Shared by pacer, engine and reporter. Its lock is held for microseconds only.
@@ -56,7 +56,7 @@ pub(super) struct Counts {
 }
 
 /// What the tally must know of an arrival to settle it.
-pub(super) struct Entry<'a> {
+pub(super) struct Entry {
     /// Number of the arrival.
     pub(super) n: u64,
     /// Index of its template.
@@ -66,9 +66,9 @@ pub(super) struct Entry<'a> {
     /// When it was sent.
     pub(super) start: Option<Moment>,
     /// Set for an order.
-    pub(super) order: Option<&'a LedgerEntry>,
+    pub(super) order: Option<LedgerEntry>,
     /// Set for a request that asks how an earlier order stands.
-    pub(super) asks: Option<&'a str>,
+    pub(super) asks: Option<String>,
 }
 
 impl Tally {
@@ -129,7 +129,7 @@ impl Tally {
     }
 
     /// An arrival ended, one way or the other.
-    pub(super) fn settle(&self, entry: &Entry<'_>, end: Moment, seen: Seen) {
+    pub(super) fn settle(&self, entry: Entry, end: Moment, seen: Seen) {
         let elapsed = end.0.saturating_sub(entry.due.0);
         let latency = if seen.timed_out { self.workload.timeout.micros() } else { elapsed };
         let settled = Settled {
@@ -144,16 +144,15 @@ impl Tally {
         book.second.not_sent += u64::from(entry.start.is_none());
         book.windows.settle(class, entry.due, &settled);
         drop(book);
-        if let Some(order) = entry.order {
-            if entry.start.is_some() {
-                self.orders_in_flight.fetch_sub(1, Ordering::Relaxed);
-            }
-            self.ledger.write(order_record(entry, order, end, seen));
-        } else if let (Some(order), Some(start), Some(told)) = (entry.asks, entry.start, seen.told)
-        {
+        let Entry { n, due, start, order, asks, .. } = entry;
+        if let Some(order) = order {
+            self.orders_in_flight.fetch_sub(u64::from(start.is_some()), Ordering::Relaxed);
+            let sent = start.map(|start| (start, end));
+            self.ledger.write(order_record(n, due, sent, order, seen));
+        } else if let (Some(order), Some(start), Some(told)) = (asks, start, seen.told) {
             let Told { state, version } = told;
             let poll = Poll { start, end, state, version };
-            self.ledger.write_poll(PolledOrder { order: order.to_owned(), poll });
+            self.ledger.write_poll(PolledOrder { order, poll });
         }
     }
 
@@ -176,12 +175,15 @@ impl Tally {
         let now = self.now();
         let mut book = self.book();
         let until = book.entered_until.min(now);
-        book.windows.take_complete(until)
+        let complete = book.windows.take_complete(until);
+        drop(book);
+        finished(complete)
     }
 
     /// Takes out the windows that are left once nothing is due any more.
     pub(super) fn take_last_windows(&self) -> Vec<Window> {
-        self.book().windows.take_complete(Moment(u64::MAX))
+        let complete = self.book().windows.take_complete(Moment(u64::MAX));
+        finished(complete)
     }
 
     /// Takes out what was counted since this was last called.
@@ -195,15 +197,26 @@ impl Tally {
     }
 }
 
-fn order_record(entry: &Entry<'_>, order: &LedgerEntry, end: Moment, seen: Seen) -> OrderRecord {
+/// Sorts latencies, which takes too long to be done while the book is held.
+fn finished(complete: Vec<Complete>) -> Vec<Window> {
+    complete.into_iter().map(Complete::finish).collect()
+}
+
+fn order_record(
+    n: u64,
+    due: Moment,
+    sent: Option<(Moment, Moment)>,
+    order: LedgerEntry,
+    seen: Seen,
+) -> OrderRecord {
     OrderRecord {
-        n: entry.n,
-        id: order.id.clone(),
-        kind: order.kind.clone(),
+        n,
+        id: order.id,
+        kind: order.kind,
         expect: order.expect,
-        due: entry.due,
-        start: entry.start,
-        end: entry.start.map(|_| end),
+        due,
+        start: sent.map(|(start, _)| start),
+        end: sent.map(|(_, end)| end),
         outcome: seen.outcome,
         acknowledged: seen.acknowledged,
         status: seen.status,

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use chaos_reports::record::order::{OrderRecord, Outcome};
 use chaos_scenarios::quantity::{Rate, Span};
-use chaos_scenarios::workload::{Arrival as Arrivals, Stage, builtin};
+use chaos_scenarios::workload::{Arrival as Arrivals, Expected, Stage, builtin};
 
 use super::arrival::Arrival;
+use super::outcome::Answer;
 use super::*;
 use crate::folder::read_orders;
 
@@ -97,6 +98,35 @@ async fn what_is_dropped_unsent_is_not_sent_and_what_is_open_is_unknown() {
     assert!(fates[&0].1.contains("still open"), "{}", fates[&0].1);
     assert!(fates[&1].1.contains("stopped before"), "{}", fates[&1].1);
     assert!(fates[&2].1.contains("the queue before them was full"), "{}", fates[&2].1);
+}
+
+/// What is done for every request between its due time and its line in the ledger. Making a request
+/// needs memory, and so does what is said about one that failed.
+#[test]
+fn recording_needs_no_memory_per_request() {
+    const ORDERS: u64 = 4_000;
+    let scene = Scene::new();
+    let requests: Vec<_> =
+        (0..ORDERS).map(|n| scene.source.workload.request(1, n, &scene.source.schedule)).collect();
+    let started = std::time::Instant::now();
+    let needed = allocation_counter::measure(|| {
+        for (n, request) in (0..).zip(requests) {
+            let due = scene.work.tally.now();
+            let mut arrival = Arrival::new(n, due, request, Arc::clone(&scene.work.tally));
+            arrival.begin();
+            let body: &[u8] = match arrival.template().ledger.as_ref().map(|it| it.expect) {
+                Some(Expected::Rejected) => br#"{"state":"REJECTED"}"#,
+                _ => br#"{"state":"COMPLETED"}"#,
+            };
+            let seen = arrival.judge(Answer { status: 201, no_effect: false, body });
+            assert_eq!(seen.outcome, Outcome::Ok);
+            arrival.settle(due, seen);
+        }
+    });
+    let each = started.elapsed().as_nanos() / u128::from(ORDERS);
+    eprintln!("recording an order: {each} ns, {} allocations in {ORDERS}", needed.count_total);
+    assert!(needed.count_total < ORDERS / 20, "{needed:?}");
+    assert_eq!(scene.fates().len() as u64, ORDERS);
 }
 
 #[tokio::test]

@@ -44,6 +44,10 @@ struct ClassWindows {
     windows: BTreeMap<u64, OpenWindow>,
 }
 
+/// A window whose requests are all settled.
+#[derive(Debug)]
+pub(super) struct Complete(OpenWindow);
+
 #[derive(Debug, Default)]
 struct OpenWindow {
     open: u32,
@@ -85,14 +89,14 @@ impl Windows {
 
     /// Takes out every window that ended at or before `until` and whose requests are all settled,
     /// as long as no earlier window of its class is still open.
-    pub(super) fn take_complete(&mut self, until: Moment) -> Vec<Window> {
+    pub(super) fn take_complete(&mut self, until: Moment) -> Vec<Complete> {
         let mut complete = Vec::new();
         for class in &mut self.classes {
             while let Some(first) = class.windows.first_entry() {
                 if first.get().open > 0 || first.get().window.end() > until {
                     break;
                 }
-                complete.push(first.remove().finish());
+                complete.push(Complete(first.remove()));
             }
         }
         complete
@@ -146,10 +150,14 @@ impl OpenWindow {
             list.truncate(LATE_PER_WINDOW);
         }
     }
+}
 
-    fn finish(mut self) -> Window {
-        self.window.latencies = sparse(self.latencies);
-        self.window
+impl Complete {
+    /// The window as it is told.
+    pub(super) fn finish(self) -> Window {
+        let Self(OpenWindow { mut window, latencies, .. }) = self;
+        window.latencies = sparse(latencies);
+        window
     }
 }
 
@@ -209,7 +217,11 @@ mod tests {
     fn run(windows: &mut Windows, requests: &[(Moment, Settled)]) -> Vec<Window> {
         requests.iter().for_each(|(due, _)| windows.open(0, *due));
         requests.iter().for_each(|(due, settled)| windows.settle(0, *due, settled));
-        windows.take_complete(Moment(u64::MAX))
+        taken(windows, Moment(u64::MAX))
+    }
+
+    fn taken(windows: &mut Windows, until: Moment) -> Vec<Window> {
+        windows.take_complete(until).into_iter().map(Complete::finish).collect()
     }
 
     #[test]
@@ -254,12 +266,12 @@ mod tests {
         windows.open(1, second.0);
         windows.settle(0, second.0, &second.1);
         windows.settle(1, second.0, &second.1);
-        let taken = windows.take_complete(Moment(1_000_000));
-        assert_eq!(taken.iter().map(|w| w.class.as_str()).collect::<Vec<_>>(), ["browse"]);
+        let browse = taken(&mut windows, Moment(1_000_000));
+        assert_eq!(browse.iter().map(|w| w.class.as_str()).collect::<Vec<_>>(), ["browse"]);
         windows.settle(0, first.0, &first.1);
         assert_eq!(windows.take_complete(Moment(199_999)).len(), 1, "the second is not over");
         assert_eq!(windows.take_complete(Moment(200_000)).len(), 1);
-        assert_eq!(windows.take_complete(Moment(u64::MAX)), []);
+        assert_eq!(taken(&mut windows, Moment(u64::MAX)), []);
     }
 
     #[test]

@@ -29,6 +29,8 @@ const DRAIN_SLACK: Span = Span::seconds(10);
 const USER_SLACK: f64 = 0.2;
 /// The goose engine carries at most this many users.
 const GOOSE_USERS: u32 = 5_000;
+/// The goose engine sends at most this many requests a second on time, on one core.
+const GOOSE_RATE: f64 = 10_000.0;
 
 /// What the command line changes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,7 +45,7 @@ pub struct Overrides {
     pub timeout: Option<Span>,
     /// Expectations on top of the scenario's own.
     pub thresholds: Vec<Expectation>,
-    /// `goose` or `direct`; none chooses by the number of users.
+    /// `goose` or `direct`; none chooses by the number of users and the highest rate.
     pub engine: Option<String>,
 }
 
@@ -298,7 +300,7 @@ fn load(request: &PlanRequest<'_>, bursts: &[Burst]) -> Result<LoadPlan, Compile
     let engine = match request.overrides.engine.as_deref() {
         Some(known @ ("goose" | "direct")) => known,
         Some(unknown) => return Err(CompileError::UnknownEngine(unknown.to_owned())),
-        None if users <= GOOSE_USERS => "goose",
+        None if users <= GOOSE_USERS && highest <= GOOSE_RATE => "goose",
         None => "direct",
     };
     let arrival = request.source.scenario.load.arrival.unwrap_or(Arrival::Constant);

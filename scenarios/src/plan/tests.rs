@@ -258,16 +258,19 @@ fn the_nearest_block_counts_and_thresholds_are_added() {
 #[test]
 fn the_rate_decides_users_and_engine() {
     let source = file("load: {rate: 50/s, stages: [{at: 2s, rate: 200/s}, {at: 8s, rate: 50}]}\n");
-    let load = |rate: Option<&str>| {
+    let load = |rate: Option<&str>, timeout| {
         let rate = rate.map(|rate| rate.parse().expect("a rate"));
-        let overrides = Overrides { rate, ..Overrides::default() };
+        let overrides = Overrides { rate, timeout, ..Overrides::default() };
         let plan = compile_as(&Asked { overrides, ..Asked::default() }, &source, &monolith());
         let load = plan.expect("a valid plan").load;
         let stages = load.stages.iter().map(|it| format!("{} {}", it.from, it.rate));
         format!("{} {} users: {}", load.engine, load.users, stages.collect::<Vec<_>>().join(", "))
     };
-    assert_snapshot!(load(None), @"goose 640 users: 0s 50/s, 11s 200/s, 17s 50/s");
-    assert_snapshot!(load(Some("1000/s")), @"direct 12800 users: 0s 1000/s, 11s 4000/s, 17s 1000/s");
+    assert_snapshot!(load(None, None), @"goose 640 users: 0s 50/s, 11s 200/s, 17s 50/s");
+    assert_snapshot!(load(Some("1000/s"), None), @"direct 12800 users: 0s 1000/s, 11s 4000/s, 17s 1000/s");
+    let short = Some(Span::milliseconds(100));
+    assert_snapshot!(load(Some("2500/s"), short), @"goose 3000 users: 0s 2500/s, 11s 10000/s, 17s 2500/s");
+    assert_snapshot!(load(Some("2600/s"), short), @"direct 3120 users: 0s 2600/s, 11s 10400/s, 17s 2600/s");
     let usual = compile(&library("baseline"), &monolith()).expect("a valid plan").load;
     assert_eq!((usual.stages[0].rate.value(), usual.users), (100.0, 320));
 }
