@@ -46,7 +46,7 @@ fn a_run_that_does_what_is_expected_holds() {
     assert_eq!(judgement.completions.iter().sum::<u64>(), 2_800);
     let reconciliation = judgement.reconciliation.expect("there are orders");
     assert_eq!(reconciliation.fates[&Fate::Fine], 3_100);
-    assert_eq!(judgement.measures[&Measure::Availability], Value::Exact(0.75));
+    assert_eq!(judgement.measures[&Measure::Availability], Value::Exact(901.0 / 1_201.0));
     assert_eq!(judgement.measures.len(), Measure::all().count() + 1);
 }
 

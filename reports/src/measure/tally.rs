@@ -4,9 +4,13 @@
 
 use crate::record::Moment;
 use crate::record::run_record::RunRecord;
-use crate::record::window::{Late, WINDOW_MICROS, Window};
+use crate::record::window::{LATE_PER_WINDOW, Late, WINDOW_MICROS, Window};
+use crate::statistics::Histogram;
 
 use super::times::{self, Stretch};
+
+/// So many windows before a fault tell how long requests usually take.
+const REFERENCE: usize = 20;
 
 /// Requests counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,13 +96,69 @@ fn before_fault(windows: &[Window], stretch: Stretch, struck: Moment) -> Tally {
     let doubtful = Stretch::new(certain.until, stretch.until);
     let bad = windows_within(windows, doubtful).iter().map(|window| bad_within(window, doubtful));
     tally.remove(Tally { due: bad.sum(), ..Tally::default() });
+    tally.remove(all_good(brief(windows, struck, stretch.until)));
     tally
 }
 
-/// Late requests that were in flight when the fault struck.
+/// Late requests that were in flight when the fault struck; good ones only of windows that list all
+/// of theirs.
 pub(super) fn flying(windows: &[Window], struck: Moment) -> impl Iterator<Item = &Late> {
-    let late = windows.iter().flat_map(|window| &window.late);
+    let listed = |window: &'_ Window| window.late.len() < LATE_PER_WINDOW;
+    let late = windows.iter().flat_map(move |window| {
+        let all = listed(window);
+        window.late.iter().filter(move |late| all || !late.good)
+    });
     late.filter(move |late| late.due < struck && late.end > struck)
+}
+
+/// Good requests that were due before `until`, in flight when the fault struck, and are in no list,
+/// because they ended within a window or the list was full: response times and how often each.
+/// Due times are taken as evenly spaced, response times as the same at all of them.
+pub(super) fn brief(windows: &[Window], struck: Moment, until: Moment) -> Vec<(u64, f64)> {
+    // The window of the fault also has the times of those that failed.
+    let usual = usual(windows, struck).sparse();
+    let mut found = Vec::new();
+    for window in windows.iter().take_while(|window| window.start() < struck) {
+        let full = window.late.len() == LATE_PER_WINDOW;
+        let times = if window.end() > struck { &usual } else { &window.latencies };
+        let longest = times.last().map_or(0, |(micros, _)| *micros);
+        if window.end().plus(longest) <= struck {
+            continue;
+        }
+        for (micros, share) in shares(times).filter(|(micros, _)| full || *micros <= WINDOW_MICROS)
+        {
+            let flying = Stretch::new(struck.minus(micros).plus(1), until.min(struck));
+            let count = good_within(window, flying);
+            found.extend((count > 0).then(|| (micros, share * count as f64)));
+        }
+    }
+    found
+}
+
+/// How long requests took in the windows just before a fault.
+pub(super) fn usual(windows: &[Window], struck: Moment) -> Histogram {
+    let before = &windows[..windows.partition_point(|window| window.end() <= struck)];
+    let mut usual = Histogram::default();
+    let reference = &before[before.len().saturating_sub(REFERENCE)..];
+    reference.iter().for_each(|window| usual.merge(&window.latencies));
+    usual
+}
+
+/// Response times and the share of each.
+pub(super) fn shares(latencies: &[(u64, u64)]) -> impl Iterator<Item = (u64, f64)> {
+    let all: u64 = latencies.iter().map(|(_, count)| count).sum();
+    latencies.iter().map(move |(micros, count)| (*micros, *count as f64 / all.max(1) as f64))
+}
+
+/// How many good requests of a window were due in a stretch.
+pub(super) fn good_within(window: &Window, stretch: Stretch) -> u64 {
+    spaced(window.good, window.first_good, window.last_good, stretch)
+}
+
+fn all_good(counts: Vec<(u64, f64)>) -> Tally {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let count = counts.into_iter().map(|(_, count)| count).sum::<f64>().round() as u64;
+    Tally { due: count, good: count, acknowledged: count }
 }
 
 /// Requests of a class over the baseline.
@@ -125,7 +185,7 @@ fn sum(windows: &[Window], stretch: Stretch, bad_from: Moment) -> Tally {
 
 /// What of a window lies in a stretch; its bad requests may have a stretch of their own.
 fn part(window: &Window, stretch: Stretch, bad_stretch: Stretch) -> Tally {
-    let good = spaced(window.good, window.first_good, window.last_good, stretch);
+    let good = good_within(window, stretch);
     let bad = bad_within(window, bad_stretch);
     // Whoever is served well is acknowledged first.
     let of_good = window.acknowledged.min(window.good);
@@ -164,6 +224,7 @@ pub(super) fn in_flight(windows: &[Window], struck: Moment) -> Tally {
     flying(&windows[..before], struck)
         .filter(|late| late.good || late.due < doubtful(struck))
         .for_each(|late| tally.add(one(late.good)));
+    tally.add(all_good(brief(windows, struck, struck)));
     tally
 }
 

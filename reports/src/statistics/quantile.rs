@@ -39,6 +39,11 @@ impl Histogram {
         }
     }
 
+    /// Values and how often each came, ascending.
+    pub fn sparse(&self) -> Vec<(u64, u64)> {
+        self.counts.iter().map(|(value, count)| (*value, *count)).collect()
+    }
+
     /// How many values there are.
     pub fn total(&self) -> u64 {
         self.total

@@ -7,6 +7,7 @@ use super::fixture::{broker, library, monolith, workload};
 use super::profile::Profile;
 use super::{CompileError, Overrides, Plan, PlanRequest, RunKind, control_of, render};
 use crate::expectation::Expectation;
+use crate::quantity::Span;
 use crate::scenario::{self, ScenarioFile};
 use crate::target::Target;
 
@@ -269,8 +270,8 @@ fn the_rate_decides_users_and_engine() {
     assert_snapshot!(load(None, None), @"goose 640 users: 0s 50/s, 11s 200/s, 17s 50/s");
     assert_snapshot!(load(Some("1000/s"), None), @"direct 12800 users: 0s 1000/s, 11s 4000/s, 17s 1000/s");
     let short = Some(Span::milliseconds(100));
-    assert_snapshot!(load(Some("2500/s"), short), @"goose 3000 users: 0s 2500/s, 11s 10000/s, 17s 2500/s");
-    assert_snapshot!(load(Some("2600/s"), short), @"direct 3120 users: 0s 2600/s, 11s 10400/s, 17s 2600/s");
+    assert_snapshot!(load(Some("2500/s"), short), @"goose 3001 users: 0s 2500/s, 11s 10000/s, 17s 2500/s");
+    assert_snapshot!(load(Some("2600/s"), short), @"direct 3121 users: 0s 2600/s, 11s 10400/s, 17s 2600/s");
     let usual = compile(&library("baseline"), &monolith()).expect("a valid plan").load;
     assert_eq!((usual.stages[0].rate.value(), usual.users), (100.0, 320));
 }
