@@ -56,6 +56,7 @@ pub fn of(run: &Conducted) -> Result<Truth, CalibrationError> {
     };
     let felt = known(run.times.felt, "fault")?;
     let [from, until] = outage(run)?;
+    let thawed = known(run.times.until, "end of the outage")?;
     let lengths = run.case.lengths;
     let interval = felt..felt.plus((lengths.outage + lengths.horizon).micros());
     let (handled, repeated) = by_order(&run.log.orders);
@@ -72,6 +73,11 @@ pub fn of(run: &Conducted) -> Result<Truth, CalibrationError> {
         let request = request(run, order, handled.get(order.id.as_str()).copied());
         if request.broken && request.end >= from {
             truth.start = truth.start.min(request.due.max(felt));
+        }
+        // Those who waited through the end of a freeze are answered one after the other.
+        let waited = run.case.trouble == Trouble::Freeze && request.end >= thawed;
+        if waited && !request.good && request.due >= until {
+            truth.end = truth.end.max(request.due.plus(1));
         }
         let in_flight = request.due < felt && request.end > felt;
         if interval.contains(&request.due) || in_flight {

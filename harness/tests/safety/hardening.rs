@@ -14,9 +14,9 @@ use crate::program::{Running, chaos, docker, docker_done, find};
 /// A fault acts within this time.
 const FELT: Duration = Duration::from_secs(180);
 
-/// Capabilities that a component may have, by the image that needs them, and why. All others have
-/// none.
-const CAPABILITIES: [(&str, &[&str], &str); 3] = [
+/// Capabilities that a container may have, by the beginning of its image or the end of its name, and
+/// why. All others have none.
+const CAPABILITIES: [(&str, &[&str], &str); 4] = [
     (
         "chaos/postgres",
         &BECOMES_ITS_USER,
@@ -31,6 +31,11 @@ const CAPABILITIES: [(&str, &[&str], &str); 3] = [
         "chaos/network",
         &["NET_ADMIN", "NET_RAW"],
         "sets rules for packets, takes them, and sends copies",
+    ),
+    (
+        "-volume-holder",
+        &["DAC_OVERRIDE"],
+        "fills a volume whose folder belongs to the user of a database",
     ),
 ];
 const BECOMES_ITS_USER: [&str; 5] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
@@ -52,7 +57,9 @@ fn mistakes(inspected: &Value) -> Vec<String> {
             .collect()
     };
     must(list(&host["CapDrop"]) == ["ALL".to_owned()].into(), "it does not drop all capabilities");
-    let known = CAPABILITIES.iter().find(|(reference, ..)| image.starts_with(reference));
+    let name = inspected["Name"].as_str().unwrap_or_default();
+    let known =
+        CAPABILITIES.iter().find(|(part, ..)| image.starts_with(part) || name.ends_with(part));
     let allowed: BTreeSet<String> = known
         .map(|(_, names, _)| names.iter().map(|&name| name.to_owned()).collect())
         .unwrap_or_default();

@@ -66,7 +66,7 @@ impl Case {
     }
 
     fn step(&self) -> String {
-        format!("{{at: 0s, for: 20s, fault: {{{}}}}}", self.fault)
+        format!("{{at: 0s, for: 14s, fault: {{{}}}}}", self.fault)
     }
 }
 

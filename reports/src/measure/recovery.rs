@@ -11,7 +11,7 @@ use crate::record::window::WINDOW_MICROS;
 
 use super::band::Band;
 use super::times::{self, Stretch};
-use super::{absent, pending};
+use super::{absent, headline, pending, tally};
 
 /// Service must be in band for so many steps of 100 ms to count as recovered.
 const CONFIRMATION: usize = 50;
@@ -44,7 +44,8 @@ pub fn course(record: &RunRecord) -> Option<Course> {
     let watched = band.end()?;
     let mut course = Course { felt, impact: None, recovered: None, relapses: 0, watched };
     let Some(mut outside) = band.outside(0) else { return Some(course) };
-    course.impact = band.onset(outside);
+    let windows = tally::windows(record, headline(record));
+    course.impact = band.onset(outside).map(|onset| tally::first_broken(windows, onset).max(felt));
     // Every turn goes on behind the one before, so the number of steps bounds the turns.
     while let Some(steady) = band.steady(outside.from, CONFIRMATION) {
         course.recovered = Some(band.entry(steady));

@@ -144,6 +144,14 @@ pub(super) fn usual(windows: &[Window], struck: Moment) -> Histogram {
     usual
 }
 
+/// When the first of the requests was due that trouble broke while they were under way, or the trouble
+/// itself began. Only those that ended at once are its own: others may have waited for long in vain.
+pub(super) fn first_broken(windows: &[Window], onset: Moment) -> Moment {
+    let at_once = onset.plus(2 * WINDOW_MICROS);
+    let broken = flying(windows, onset).filter(|late| !late.good && late.end < at_once);
+    broken.map(|late| late.due).min().unwrap_or(onset)
+}
+
 /// Response times and the share of each.
 pub(super) fn shares(latencies: &[(u64, u64)]) -> impl Iterator<Item = (u64, f64)> {
     let all: u64 = latencies.iter().map(|(_, count)| count).sum();

@@ -3,11 +3,14 @@
 use chaos_scenarios::measure::Measure;
 use proptest::prelude::*;
 
+use super::tally::first_broken;
 use super::{recovery, steady, stop_condition, value};
 use crate::fabricated::plan::expect;
 use crate::fabricated::{Fabricated, MS, RECOVERY, Request, S, TEST};
 use crate::judge::Value;
 use crate::reconcile::reconcile;
+use crate::record::Moment;
+use crate::record::window::{Late, Window};
 
 /// A measure of a finished run.
 fn seen(run: &Fabricated, measure: &str) -> Value {
@@ -185,6 +188,20 @@ fn requests_in_flight_at_the_fault_belong_to_it() {
     assert_eq!(results[0].observed, Value::Exact(549.0 / 599.0));
 }
 
+/// Of requests that take 20 to 200 ms, a server that ends breaks some that were due long before it.
+#[test]
+fn what_trouble_broke_under_way_belongs_to_it() {
+    let late = |due, end, good| Late { due: Moment(due * MS), end: Moment(end * MS), good };
+    let window = |index, late| Window { index, late, ..Window::default() };
+    let windows = [
+        // One that waited in vain for long, one that was answered, one that was broken.
+        window(5, vec![late(510, 3_510, false), late(520, 705, true), late(530, 703, false)]),
+        window(6, vec![late(601, 703, false)]),
+    ];
+    assert_eq!(first_broken(&windows, Moment(640 * MS)), Moment(530 * MS));
+    assert_eq!(first_broken(&windows, Moment(704 * MS)), Moment(704 * MS), "it began later");
+}
+
 #[test]
 fn a_fault_that_takes_one_class_of_two_has_half_a_blast_radius() {
     exactly(&outage().with_browse(), "blast-radius", 0.5);
@@ -263,7 +280,7 @@ fn drains_wait_for_three_empty_looks() {
     assert!(quiet(34_500 * MS));
     let mut silent = run.clone();
     silent.plan.target.pending.clear();
-    assert!(recovery::quiet(&silent.record_until(S), crate::record::Moment(0)), "nobody is asked");
+    assert!(recovery::quiet(&silent.record_until(S), Moment(0)), "nobody is asked");
 }
 
 #[test]
