@@ -129,7 +129,7 @@ pub(super) fn brief(windows: &[Window], struck: Moment, until: Moment) -> Vec<(u
         {
             let flying = Stretch::new(struck.minus(micros).plus(1), until.min(struck));
             let count = good_within(window, flying);
-            found.extend((count > 0).then(|| (micros, share * count as f64)));
+            found.extend((count > 0).then_some((micros, share * count as f64)));
         }
     }
     found
