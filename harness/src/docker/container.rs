@@ -92,12 +92,19 @@ pub(super) fn body(
         .iter()
         .map(|(name, value)| Ok(format!("{name}={}", context.fill(component, value)?)))
         .collect::<Result<Vec<_>, DockerError>>()?;
-    let hostname = context.fill_option(component, component.hostname.as_ref())?;
+    // Docker lets others find a container by its host name, too: nobody must get past a proxy by it.
+    let hostname = match context.proxy(component) {
+        Some(_) => behind(replica),
+        None => {
+            let own = context.fill_option(component, component.hostname.as_ref())?;
+            own.unwrap_or_else(|| replica.to_string())
+        }
+    };
     let seconds =
         |span: chaos_scenarios::quantity::Span| span.duration().as_millis().div_ceil(1000);
     Ok(ContainerCreateBody {
         image: Some(image.to_owned()),
-        hostname: Some(hostname.unwrap_or_else(|| replica.to_string())),
+        hostname: Some(hostname),
         user: context.fill_option(component, component.user.as_ref())?,
         working_dir: context.fill_option(component, component.working_dir.as_ref())?,
         entrypoint: context.fill_list(component, component.entrypoint.as_ref())?,

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::Command;
 
 use chaos_harness::calibration::case::Case;
-use chaos_harness::calibration::compare::{Error, is_informal};
+use chaos_harness::calibration::compare::{Error, Figure, is_informal};
 use chaos_harness::calibration::suite::{Row, all, few, measure};
 use chaos_harness::calibration::table::render;
 use chaos_harness::stop::Stop;
 
-/// How often each case of the long form is measured, unless the environment says otherwise.
+/// How often each case is measured, in the long form unless the environment says otherwise.
 const REPEATS: u32 = 3;
 
 fn calibrate(cases: Vec<Case>, repeats: u32) {
@@ -60,18 +60,24 @@ fn about(case: &Case) -> String {
     format!("{} at {}/s by {}", case.name, case.rate, case.engine)
 }
 
+/// Ends of outages and availability must be right in every run, percentiles in the median: what a host
+/// takes to wake a process is in the reported ones, and not in what the stub knows.
 fn complaints(row: &Row) -> Vec<String> {
-    let Row { case, runs, .. } = row;
-    let about = about(case);
-    let mut said: Vec<String> = row
-        .out_of_bounds()
-        .map(|error| {
-            let (figure, bound) = (error.figure, error.bound.unwrap_or(f64::NAN));
-            let (off, bound) = (figure.show(error.error), figure.show(bound));
-            format!("{about}: {} is off by {off}, at most {bound} is allowed", figure.name())
-        })
-        .collect();
-    if runs.is_empty() {
+    let about = about(&row.case);
+    let mut said = Vec::new();
+    for figure in Figure::ALL {
+        let (sizes, Some(bound)) = row.sizes(figure) else { continue };
+        let of_many = matches!(figure, Figure::P50 | Figure::P95 | Figure::P99);
+        let judged = if of_many { sizes.get(sizes.len() / 2) } else { sizes.last() };
+        if let Some(off) = judged.filter(|off| **off > bound) {
+            let (off, bound) = (figure.show(*off), figure.show(bound));
+            said.push(format!(
+                "{about}: {} is off by {off}, at most {bound} is allowed",
+                figure.name()
+            ));
+        }
+    }
+    if row.runs.is_empty() {
         said.push(format!("{about}: no run measured anything: {:?}", row.refused));
     }
     said
@@ -80,8 +86,8 @@ fn complaints(row: &Row) -> Vec<String> {
 #[test]
 fn known_outages_are_told_as_they_were() {
     let cases = few();
-    assert_eq!(cases.len(), 7, "one of them has another name");
-    calibrate(cases, 1);
+    assert_eq!(cases.len(), 4, "one of them has another name");
+    calibrate(cases, REPEATS);
 }
 
 #[test]
