@@ -93,12 +93,11 @@ pub(super) fn body(
         .map(|(name, value)| Ok(format!("{name}={}", context.fill(component, value)?)))
         .collect::<Result<Vec<_>, DockerError>>()?;
     // Docker lets others find a container by its host name, too: nobody must get past a proxy by it.
-    let hostname = match context.proxy(component) {
-        Some(_) => behind(replica),
-        None => {
-            let own = context.fill_option(component, component.hostname.as_ref())?;
-            own.unwrap_or_else(|| replica.to_string())
-        }
+    let hostname = if context.proxy(component).is_some() {
+        behind(replica)
+    } else {
+        let own = context.fill_option(component, component.hostname.as_ref())?;
+        own.unwrap_or_else(|| replica.to_string())
     };
     let seconds =
         |span: chaos_scenarios::quantity::Span| span.duration().as_millis().div_ceil(1000);
