@@ -56,6 +56,7 @@ pub fn of(run: &Conducted) -> Result<Truth, CalibrationError> {
     };
     let felt = known(run.times.felt, "fault")?;
     let [from, until] = outage(run)?;
+    let commanded = known(run.times.from, "outage")?;
     let thawed = known(run.times.until, "end of the outage")?;
     let lengths = run.case.lengths;
     let interval = felt..felt.plus((lengths.outage + lengths.horizon).micros());
@@ -71,7 +72,8 @@ pub fn of(run: &Conducted) -> Result<Truth, CalibrationError> {
     };
     for order in &run.orders {
         let request = request(run, order, handled.get(order.id.as_str()).copied());
-        if request.broken && request.end >= from {
+        // Those that it broke may have ended a moment before the stub wrote down that it closed.
+        if request.broken && request.end >= commanded {
             truth.start = truth.start.min(request.due.max(felt));
         }
         // Those who waited through the end of a freeze are answered one after the other.

@@ -33,9 +33,27 @@ impl SecondDaemon {
             .spawn()
             .expect("unshare starts");
         let mut second = Self { folder, namespace, daemon: None };
+        second.wait_for_namespace();
         second.start();
         second.copy(image);
         second
+    }
+
+    /// Until then its process is still in the network of the host, and so would the daemon be.
+    fn wait_for_namespace(&self) {
+        let network = |process: &str| {
+            let link = format!("/proc/{process}/ns/net");
+            privileged("readlink").arg(link).output().expect("readlink starts").stdout
+        };
+        let begun = Instant::now();
+        loop {
+            let its = network(&self.namespace.id().to_string());
+            if !its.is_empty() && its != network("self") {
+                return;
+            }
+            assert!(begun.elapsed() < LIMIT, "no network namespace of its own");
+            sleep(LOOK);
+        }
     }
 
     /// `DOCKER_HOST` of it.
