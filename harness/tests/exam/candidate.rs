@@ -58,10 +58,11 @@ const fn picked(
 }
 
 /// Everybody who sits the exam.
-pub(super) const CANDIDATES: [Candidate; 30] = [
+pub(super) const CANDIDATES: [Candidate; 31] = [
     clean("monolith", "calm"),
     clean("broker", "broker"),
     clean("broker", "database"),
+    clean("broker", "failing"),
     clean("direct", "calm"),
     clean("direct", "late"),
     clean("broker", "reorder"),
@@ -85,7 +86,7 @@ pub(super) const CANDIDATES: [Candidate; 30] = [
     candidate("TRUST_PUBLISH", "broker", "broker", &["stuck", "invalid"]),
     candidate("MARK_SENT_FIRST", "broker", "broker", &["stuck", "invalid"]),
     candidate("ACKNOWLEDGE_EARLY", "broker", "database", &["stuck", "invalid"]),
-    candidate("DROP_FAILED", "broker", "database", &["stuck", "invalid"]),
+    candidate("DROP_FAILED", "broker", "failing", &["stuck", "invalid"]),
     candidate("MOVE_BACK", "broker", "reorder", &["stuck", "invalid", "I11"]),
     candidate("FORGET_OUTCOME", "pipeline", "unanswered", &["invalid", "I7"]),
     candidate("RENEW_KEY", "pipeline", "unanswered", &["duplicate", "I8"]),
