@@ -172,6 +172,15 @@ pub enum Action {
         /// What.
         limit: QueueLimit,
     },
+    /// Has a replica send its dead letters again.
+    Redrive {
+        /// Whom.
+        replica: Replica,
+        /// Port inside the container.
+        port: u16,
+        /// Path that is posted to.
+        path: String,
+    },
     /// Fills a volume of a replica, until it is told to end.
     FillVolume {
         /// Whom.
@@ -268,6 +277,7 @@ impl Action {
             | Self::EndPoison { replica, .. }
             | Self::LimitQueues { replica, .. }
             | Self::UnlimitQueues { replica, .. }
+            | Self::Redrive { replica, .. }
             | Self::FillVolume { replica, .. }
             | Self::EmptyVolume { replica, .. }
             | Self::Remove { replica }

@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("broker-flapping", include_str!("library/broker-flapping.yaml")),
     ("broker-down-full-queues", include_str!("library/broker-down-full-queues.yaml")),
     ("poison-message", include_str!("library/poison-message.yaml")),
+    ("redrive", include_str!("library/redrive.yaml")),
     ("consumer-crash-loop", include_str!("library/consumer-crash-loop.yaml")),
     ("queue-limit", include_str!("library/queue-limit.yaml")),
     ("instance-down", include_str!("library/instance-down.yaml")),

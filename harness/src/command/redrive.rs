@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chaos_scenarios::action::Replica;
 use serde_json::{Value, json};
 
 use super::{attach, block_on, selection};
@@ -28,13 +29,18 @@ pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> 
         let mut told = Vec::new();
         for endpoint in &target.redrive {
             let urls = deployment.urls(endpoint);
-            let (_, url) = urls.first().ok_or_else(|| {
-                Failure::Environment(format!("{endpoint} is not published by the running target"))
-            })?;
-            let answer = redrive(url).await.map_err(|error| {
-                Failure::Environment(format!("{endpoint} could not be asked: {error}"))
-            })?;
-            told.push((endpoint.to_string(), answer));
+            if urls.is_empty() {
+                let told = format!("{endpoint} is not published by the running target");
+                return Err(Failure::Environment(told));
+            }
+            // Every replica is asked, since only one of them may lead.
+            for (replica, url) in urls {
+                let answer = redrive(&url).await.map_err(|error| {
+                    let told = format!("{endpoint} of {replica} could not be asked: {error}");
+                    Failure::Environment(told)
+                })?;
+                told.push((replica, endpoint.to_string(), answer));
+            }
         }
         present(&told, show);
         Ok(0)
@@ -49,11 +55,14 @@ async fn redrive(url: &str) -> Result<Value, reqwest::Error> {
     client.post(url).send().await?.error_for_status()?.json().await
 }
 
-fn present(told: &[(String, Value)], show: Show) {
+fn present(told: &[(Replica, String, Value)], show: Show) {
     if show.output == Output::Json {
         let list: Vec<Value> = told
             .iter()
-            .map(|(endpoint, answer)| json!({"endpoint": endpoint, "answer": answer}))
+            .map(|(replica, endpoint, answer)| {
+                let replica = replica.to_string();
+                json!({"replica": replica, "endpoint": endpoint, "answer": answer})
+            })
             .collect();
         return terminal::result(&Value::from(list).to_string());
     }
@@ -61,9 +70,9 @@ fn present(told: &[(String, Value)], show: Show) {
         |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64).unwrap_or(0);
     let lines: Vec<String> = told
         .iter()
-        .map(|(endpoint, answer)| {
+        .map(|(replica, endpoint, answer)| {
             let (again, refused) = (number(answer, "redriven"), number(answer, "refused"));
-            format!("{endpoint}: {again} sent again, {refused} refused")
+            format!("{replica} ({endpoint}): {again} sent again, {refused} refused")
         })
         .collect();
     terminal::result(&lines.join("\n"));

@@ -18,7 +18,7 @@ use super::check::told_dead;
 use super::error::{DockerError, classify, status};
 use super::network::{networks_of, object_name};
 use super::site::Site;
-use super::{broker, container, control, impair, inside, resource, volume};
+use super::{broker, container, control, impair, inside, redrive, resource, volume};
 use crate::helper::FOREIGN;
 use crate::recorder::Recorder;
 
@@ -53,6 +53,9 @@ pub(super) async fn apply(site: &Arc<Site>, action: &Action) -> Result<(), Docke
         Action::EndPoison { replica, poison } => broker::end_poison(site, replica, poison).await,
         Action::LimitQueues { replica, limit } => broker::limit(site, replica, limit).await,
         Action::UnlimitQueues { replica, .. } => broker::unlimit(site, replica).await,
+        Action::Redrive { replica, port, path } => {
+            redrive::redrive(site, replica, *port, path).await
+        }
         Action::FillVolume { replica, fill } => volume::fill(site, replica, fill).await,
         Action::EmptyVolume { replica, fill } => volume::end_fill(site, replica, fill).await,
         Action::Remove { replica } => remove(site, replica).await,

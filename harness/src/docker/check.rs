@@ -12,6 +12,7 @@ use super::error::DockerError;
 use super::impair;
 use super::network::{networks_of, object_name};
 use super::reach;
+use super::redrive;
 use super::resource;
 use super::site::Site;
 use super::volume;
@@ -56,6 +57,7 @@ pub(super) async fn look(
         | Check::Unpoisoned { .. }
         | Check::QueueFull { .. }
         | Check::QueuesUnlimited { .. } => broker::look(site, check).await,
+        Check::Redriven { replica } => Ok(redrive::look(site, replica, since)),
         Check::VolumeFull { .. } | Check::VolumeWritable { .. } => volume::look(site, check).await,
         Check::Gone { replica } => gone(site, replica).await,
         Check::RunsImage { replica, image } => {

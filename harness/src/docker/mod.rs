@@ -21,6 +21,7 @@ mod object;
 mod provision;
 mod proxy;
 mod reach;
+mod redrive;
 mod resource;
 mod runtime;
 mod site;

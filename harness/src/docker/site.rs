@@ -2,7 +2,7 @@
 //! needed to make one of them again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard as Guard, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
@@ -16,6 +16,7 @@ use super::error::{DockerError, classify, status};
 use super::impair::Impaired;
 use super::inside::Running;
 use super::provision::{Held, Provisioning, unknown};
+use super::redrive::Redriven;
 use super::volume::Fillers;
 use crate::recorder::Recorder;
 
@@ -30,6 +31,8 @@ pub(super) struct Site {
     hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
     /// What is done to queues.
     brokers: tokio::sync::Mutex<Brokers>,
+    /// What was told of dead letters that were sent again.
+    redriven: Mutex<Vec<Redriven>>,
     /// What fills volumes.
     fillers: tokio::sync::Mutex<Fillers>,
     /// What becomes of packets, each replica for itself, since one is not waited for to begin with
@@ -49,6 +52,7 @@ impl Site {
             proxies,
             hogs: tokio::sync::Mutex::default(),
             brokers: tokio::sync::Mutex::default(),
+            redriven: Mutex::default(),
             fillers: tokio::sync::Mutex::default(),
             impaired: Mutex::default(),
         }
@@ -97,6 +101,11 @@ impl Site {
     /// What is done to queues, and what became of it.
     pub(super) async fn brokers(&self) -> MutexGuard<'_, Brokers> {
         self.brokers.lock().await
+    }
+
+    /// What was told of dead letters that were sent again.
+    pub(super) fn redriven(&self) -> Guard<'_, Vec<Redriven>> {
+        self.redriven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What fills volumes.

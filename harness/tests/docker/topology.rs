@@ -3,6 +3,7 @@
 use chaos_harness::docker::image::build_archive;
 use chaos_harness::port::Runtime;
 use chaos_scenarios::action::Action;
+use chaos_scenarios::plan::Plan;
 use chaos_scenarios::target::{Component, Endpoint};
 
 use crate::faults::{heal, inject, planned};
@@ -10,12 +11,14 @@ use crate::fixture::{
     IMAGE, Standing, client, component, daemon, objects, plan, replica, target_of,
 };
 
-/// A chaos switch in a few lines: it counts to one when it is armed, and is empty after a DELETE.
+/// A chaos switch in a few lines: it counts to one when it is armed, and is empty after a DELETE. It
+/// also has two dead letters at the first request for them, and then none.
 const SWITCH: &str = "use IO::Socket::INET; $$s = IO::Socket::INET->new(LocalPort => 9090, \
     Listen => 9, ReuseAddr => 1) or die; $$n = 0; while ($$c = $$s->accept) { $$l = <$$c>; \
     $$b = 0; while (<$$c>) { $$b = $$1 if /^content-length: (\\d+)/i; last if /^\\r?$$/ } \
     read $$c, $$x, $$b if $$b; $$n = $$ENV{CHAOS_SWITCH} eq 'on' if $$l =~ /^POST/; \
     $$n = 0 if $$l =~ /^DELETE/; $$t = '{\"acted\":' . ($$n || 0) . '}'; \
+    if ($$l =~ m{/dead}) { $$t = $$k++ ? '{\"redriven\":0}' : '{\"redriven\":2,\"refused\":1}' } \
     print $$c \"HTTP/1.1 200 OK\\r\\nContent-Length: \" . length($$t) . \
     \"\\r\\nConnection: close\\r\\n\\r\\n$$t\"; close $$c }";
 
@@ -69,6 +72,8 @@ async fn an_application_is_told_to_make_trouble_and_to_stop() {
     web.environment.insert("CHAOS_SWITCH".to_owned(), "${CHAOS_SWITCH:-}".to_owned());
     let mut target = target_of(vec![web]);
     target.audit = vec![Endpoint { port: 9090, ..target.entry.clone() }];
+    let path = "/dead/redrive".to_owned();
+    target.redrive = vec![Endpoint { port: 9090, path, ..target.entry.clone() }];
     let mut plan = plan(target);
     let error = planned(&plan, "http-error: {name: web, at: '*.before_tx', probability: 30%}");
     plan.timeline = vec![error.clone()];
@@ -82,5 +87,20 @@ async fn an_application_is_told_to_make_trouble_and_to_stop() {
     }
     inject(&standing, &error.injection).await;
     heal(&standing, &error.injection).await;
+    dead_letters_are_sent_once(&standing, &plan).await;
     standing.end().await;
+}
+
+/// The second time there is nothing left to send, so nothing is felt.
+async fn dead_letters_are_sent_once(standing: &Standing, plan: &Plan) {
+    let redrive = planned(plan, "redrive: {name: web}").injection;
+    let Standing { runtime, recorder, .. } = standing;
+    for evidence in [Some("web sent 2 dead letters again, and refused 1"), None] {
+        let since = recorder.now();
+        for action in &redrive.inject {
+            runtime.apply(action).await.expect("it answers");
+        }
+        let felt = runtime.check(&redrive.felt[0], since).await.expect("it is known");
+        assert_eq!(felt.map(|proof| proof.evidence).as_deref(), evidence);
+    }
 }

@@ -55,8 +55,9 @@ const MEASURED: &[(&str, &str)] = &[
     ("broker", "queue-limit: {role: broker, queue: 'q.*', length: 20}"),
 ];
 
-/// Faults of the load alone: nobody but the schedule of arrivals makes them, and nothing is undone.
-const NOT_MEASURED: &[&str] = &["traffic"];
+/// What is no fault of a replica: arrivals, which nobody but their schedule makes, and dead letters,
+/// which need other faults and most of a minute to come about.
+const NOT_MEASURED: &[&str] = &["traffic", "redrive"];
 
 fn keyword(written: &str) -> &str {
     written.split(':').next().unwrap_or_default()

@@ -52,6 +52,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("http-delay", "{at: 0s, for: 3s, fault: {http-delay: {name: web, delay: 50ms}}}"),
     kind("fail-first", "{at: 0s, for: 3s, fault: {fail-first: {name: web, times: 2}}}"),
     kind("disk-full", "{at: 0s, for: 3s, fault: {disk-full: {name: peer}}}"),
+    kind("redrive", "{at: 0s, fault: {redrive: {name: web}}}"),
     of_broker(
         "poison-message",
         "{at: 0s, for: 3s, fault: {poison-message: {role: broker, queue: q.payments, count: 5}}}",

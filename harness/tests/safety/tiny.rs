@@ -14,13 +14,15 @@ pub(crate) const IMAGE: &str = "debian:trixie-slim";
 /// The same with a label: another image, to be put in its place.
 pub(crate) const OTHER_IMAGE: &str = "chaos-test/other:1";
 
-/// Answers on port 8080, and on 9090 as a chaos switch: armed it counts one call, disarmed none.
+/// Answers on port 8080, and on 9090 as a chaos switch: armed it counts one call, disarmed none;
+/// there it also says, whenever it is asked, that it sent a dead letter again.
 const SERVER: &str = r#"use IO::Socket::INET; $SIG{PIPE} = "IGNORE"; my $n = 0;
 my $on = ($ENV{CHAOS_SWITCH} || "") eq "on" ? 1 : 0; my $port = fork ? 8080 : 9090;
 my $s = IO::Socket::INET->new(LocalPort => $port, Listen => 64, ReuseAddr => 1) or die "$port: $!";
 while (my $c = $s->accept) { my $l = <$c> || ""; my $b = 0;
 while (<$c>) { $b = $1 if /^content-length: (\d+)/i; last if /^\r?$/ } read $c, my $x, $b if $b;
 $n = $on if $l =~ /^POST/; $n = 0 if $l =~ /^DELETE/; my $t = $l =~ m{ /chaos} ? "{\"acted\":$n}" : "";
+$t = "{\"redriven\":1}" if $l =~ m{ /dead/redrive};
 print $c "HTTP/1.1 200 OK\r\nContent-Length: " . length($t) . "\r\nConnection: close\r\n\r\n$t";
 close $c }"#;
 
@@ -75,6 +77,8 @@ pub(crate) fn compose(services: &str, servers: &[&str]) -> String {
         servers.iter().map(|name| format!("{name}: http://{name}:8080/")).collect();
     let audit: Vec<String> =
         servers.iter().map(|name| format!("http://{name}:9090/audit")).collect();
+    let redrive: Vec<String> =
+        servers.iter().map(|name| format!("http://{name}:9090/dead/redrive")).collect();
     let names = services.lines().filter_map(|line| {
         let name = line.strip_prefix("  ")?.strip_suffix(':')?;
         (!name.starts_with(' ')).then(|| format!("{name}: service"))
@@ -83,11 +87,12 @@ pub(crate) fn compose(services: &str, servers: &[&str]) -> String {
     format!(
         "services:\n{services}networks: {{back: {{}}}}\n{VOLUMES}x-chaos:\n  \
          version: 1\n  title: Tiny\n  entry: http://{}:8080\n  workload: ./workload.yaml\n  \
-         roles: {{{}}}\n  ready: {{{}}}\n  audit: [{}]\n",
+         roles: {{{}}}\n  ready: {{{}}}\n  audit: [{}]\n  redrive: [{}]\n",
         servers[0],
         roles.join(", "),
         ready.join(", "),
         audit.join(", "),
+        redrive.join(", "),
     )
 }
 

@@ -25,6 +25,8 @@ pub enum Aspect {
     Traffic,
     /// What is put into its queues.
     Messages,
+    /// What it has given up.
+    DeadLetters,
     /// How much its queues hold.
     QueueLimits,
     /// How full its volumes are.
@@ -40,7 +42,11 @@ impl Aspect {
     /// same, or one lives in the processes that the other one ends or freezes, or has to start
     /// those that ended for it, or that somebody else ended.
     pub fn excludes(self, other: Self) -> bool {
-        use Aspect::{CpuHog, Disk, MemoryHog, Messages, Proxy, QueueLimits, Switch};
+        use Aspect::{CpuHog, DeadLetters, Disk, MemoryHog, Messages, Proxy, QueueLimits, Switch};
+        // Done at once, and nothing of it is undone.
+        if self == DeadLetters || other == DeadLetters {
+            return false;
+        }
         let inside = |aspect| {
             matches!(aspect, CpuHog | Disk | MemoryHog | Messages | Proxy | QueueLimits | Switch)
         };
@@ -61,6 +67,7 @@ impl fmt::Display for Aspect {
             Self::MemoryHog => "the memory used up inside it",
             Self::Traffic => "what becomes of its packets",
             Self::Messages => "what is put into its queues",
+            Self::DeadLetters => "its dead letters",
             Self::QueueLimits => "how much its queues hold",
             Self::Disk => "how full its volumes are",
             Self::Switch => "its chaos switch",
@@ -86,6 +93,7 @@ impl Action {
             Self::Http { proxied: Some(_), .. } => Aspect::Proxy,
             Self::Impair { .. } | Self::EndImpair { .. } => Aspect::Traffic,
             Self::Poison { .. } | Self::EndPoison { .. } => Aspect::Messages,
+            Self::Redrive { .. } => Aspect::DeadLetters,
             Self::LimitQueues { .. } | Self::UnlimitQueues { .. } => Aspect::QueueLimits,
             Self::FillVolume { .. } | Self::EmptyVolume { .. } => Aspect::Disk,
             Self::Disconnect { .. } | Self::Connect { .. } => Aspect::Network,

@@ -139,6 +139,11 @@ pub enum Check {
         /// What.
         limit: QueueLimit,
     },
+    /// It, or another replica of its component, has sent dead letters again (evidence: how many).
+    Redriven {
+        /// Whom.
+        replica: Replica,
+    },
     /// A volume of it is as full as asked (evidence: a write that failed for want of space, or the
     /// share that is in use).
     VolumeFull {
@@ -214,6 +219,7 @@ impl Check {
             | Self::Unpoisoned { replica, .. }
             | Self::QueueFull { replica, .. }
             | Self::QueuesUnlimited { replica, .. }
+            | Self::Redriven { replica }
             | Self::VolumeFull { replica, .. }
             | Self::VolumeWritable { replica, .. }
             | Self::Gone { replica }
@@ -268,6 +274,9 @@ impl fmt::Display for Check {
                 return write!(formatter, "{one}{queues} is full in {replica}");
             }
             Self::QueuesUnlimited { .. } => "has no limit of ours on its queues",
+            Self::Redriven { .. } => {
+                return write!(formatter, "{} has sent dead letters again", replica.component);
+            }
             Self::VolumeFull { fill, .. } => {
                 return write!(formatter, "{replica} has {fill} in use");
             }

@@ -49,6 +49,9 @@ impl fmt::Display for Action {
             Self::UnlimitQueues { replica, limit } => {
                 write!(formatter, "lift the limit of {} in {replica}", limit.queues.join(", "))
             }
+            Self::Redrive { replica, port, path } => {
+                write!(formatter, "send dead letters again by POST {path} of {replica}:{port}")
+            }
             Self::FillVolume { replica, fill } => write!(formatter, "fill {fill} of {replica}"),
             Self::EmptyVolume { replica, fill } => {
                 write!(formatter, "give the space in {} of {replica} back", fill.volume)

@@ -30,6 +30,7 @@ mod poison_message;
 mod proxied;
 mod queue;
 mod queue_limit;
+mod redrive;
 mod remove;
 mod restart;
 mod rolling_restart;
@@ -58,6 +59,7 @@ pub use network::{Corrupt, Duplicate, Latency, Loss, Misfit, Partition, RateLimi
 pub use pause::Pause;
 pub use poison_message::PoisonMessage;
 pub use queue_limit::QueueLimit;
+pub use redrive::Redrive;
 pub use remove::Remove;
 pub use restart::Restart;
 pub use rolling_restart::RollingRestart;
@@ -228,6 +230,8 @@ faults! {
         "puts messages that nobody can read into a queue; what is left of them is taken out again";
     "queue-limit" QueueLimit
         "lets queues hold few messages (an operator policy of RabbitMQ); healed by lifting it";
+    "redrive" Redrive
+        "has the application send its dead letters again; nothing to heal";
     "disk-full" DiskFull
         "fills a volume that has a size, so that writes fail; healed by giving the space back";
     "swap" Swap

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use super::{FAULTS, Fault, Victims};
 use crate::plan::fixture::{broker, monolith};
-use crate::target::Target;
+use crate::target::{Endpoint, Target};
 use crate::text;
 
 mod network;
@@ -180,6 +180,24 @@ fn faults_of_the_topology() {
     undo: 
     done:
     ");
+    let mut redriving = broker();
+    redriving.redrive = vec![Endpoint {
+        component: "payments".to_owned(),
+        port: 9090,
+        path: "/dead/redrive".to_owned(),
+        ..redriving.entry.clone()
+    }];
+    assert_snapshot!(on(&redriving, "redrive: {name: payments}"), @r"
+    send the dead letters of them again
+    do:   send dead letters again by POST /dead/redrive of payments-1:9090
+    felt: payments has sent dead letters again
+    undo: 
+    done:
+    ");
+    assert_snapshot!(
+        on(&redriving, "redrive: {name: orders}"),
+        @"refused: broker names no place under `redrive` in `x-chaos` for `orders`"
+    );
     assert_snapshot!(on(&monolith(), "scale: {role: app, replicas: 3}"), @r"
     scale them to 3
     do:   start app-3

@@ -51,6 +51,7 @@ pub fn needed_by(action: &Action) -> Capability {
         | Action::EndPoison { .. }
         | Action::LimitQueues { .. }
         | Action::UnlimitQueues { .. }
+        | Action::Redrive { .. }
         | Action::FillVolume { .. }
         | Action::EmptyVolume { .. }
         | Action::Remove { .. }
