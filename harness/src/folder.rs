@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaos_reports::record::final_state::SourcedRow;
@@ -142,7 +143,14 @@ pub fn read_polls(path: &Path) -> Result<Vec<PolledOrder>, FolderError> {
 
 /// Reads the final state of a run.
 pub fn read_final_state(path: &Path) -> Result<Vec<SourcedRow>, FolderError> {
-    read_lines(path)
+    let mut rows: Vec<SourcedRow> = Vec::new();
+    for_each_line(path, |mut row: SourcedRow| {
+        // One name of their source for all of its rows.
+        let before = rows.last().filter(|last| last.source == row.source);
+        row.source = before.map_or(row.source, |last| Arc::clone(&last.source));
+        rows.push(row);
+    })?;
+    Ok(rows)
 }
 
 /// Writes the final state of a run.
@@ -154,21 +162,30 @@ pub fn write_final_state(path: &Path, rows: &[SourcedRow]) -> Result<(), FolderE
 
 /// Every whole line up to the end or the torn tail.
 fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, FolderError> {
+    let mut values = Vec::new();
+    for_each_line(path, |value| values.push(value))?;
+    Ok(values)
+}
+
+fn for_each_line<T: DeserializeOwned>(
+    path: &Path,
+    mut take: impl FnMut(T),
+) -> Result<(), FolderError> {
     let failed = |cause| FolderError::Read { path: path.to_owned(), cause };
     let file = File::open(path).map_err(failed)?;
     let decoder = Decoder::new(BufReader::new(file)).map_err(failed)?;
     let mut reader = BufReader::new(decoder);
-    let mut values = Vec::new();
-    let mut line = Vec::new();
+    let (mut number, mut line) = (0, Vec::new());
     while next_line(&mut reader, &mut line).map_err(failed)? {
+        number += 1;
         let value = serde_json::from_slice(&line).map_err(|cause| FolderError::Line {
             path: path.to_owned(),
-            line: values.len() + 1,
+            line: number,
             cause,
         })?;
-        values.push(value);
+        take(value);
     }
-    Ok(values)
+    Ok(())
 }
 
 /// Reads one whole line; false at the end, which may be torn.

@@ -1,5 +1,7 @@
 //! Reads an audit: one JSON object a line, as a stream, with a bound on what is kept.
 
+use std::sync::Arc;
+
 use chaos_reports::record::final_state::{AuditRow, SourcedRow};
 use reqwest::Client;
 
@@ -33,6 +35,7 @@ pub(super) async fn rows(
         let status = answer.status().as_u16();
         return Err(ReadError::Told(format!("{source} answered with HTTP {status}")));
     }
+    let source = source.into();
     let mut lines = Lines { source, rows: Vec::new(), rest: Vec::new(), number: 0 };
     while let Some(chunk) = answer.chunk().await.map_err(broken)? {
         lines.take(&chunk)?;
@@ -40,14 +43,14 @@ pub(super) async fn rows(
     lines.finish()
 }
 
-struct Lines<'a> {
-    source: &'a str,
+struct Lines {
+    source: Arc<str>,
     rows: Vec<SourcedRow>,
     rest: Vec<u8>,
     number: usize,
 }
 
-impl Lines<'_> {
+impl Lines {
     fn take(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
         for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
@@ -69,7 +72,7 @@ impl Lines<'_> {
             if self.rows.len() == ROWS {
                 return Err(self.wrong(&format!("there are more than {ROWS} rows")));
             }
-            self.rows.push(SourcedRow::told(self.source, row));
+            self.rows.push(SourcedRow::told(Arc::clone(&self.source), row));
         }
         self.number += 1;
         Ok(())
@@ -92,7 +95,8 @@ mod tests {
     use super::*;
 
     fn read(chunks: &[&str]) -> Result<usize, ReadError> {
-        let mut lines = Lines { source: "here", rows: Vec::new(), rest: Vec::new(), number: 0 };
+        let mut lines =
+            Lines { source: "here".into(), rows: Vec::new(), rest: Vec::new(), number: 0 };
         for chunk in chunks {
             lines.take(chunk.as_bytes())?;
         }

@@ -1,6 +1,7 @@
 //! Reads an audit from the database itself: the target's own queries, in one transaction that sees
 //! one moment and cannot write, as a stream, with a bound on what is kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_reports::record::final_state::{AuditRow, Reading, SourcedRow};
@@ -33,13 +34,13 @@ async fn read(client: &mut Client, audit: &DatabaseAudit) -> Result<Vec<SourcedR
     let snapshot = isolated.read_only(true).start().await.map_err(|e| told(&e))?;
     let limit = format!("SET LOCAL statement_timeout = {STATEMENT_LIMIT_MS}");
     snapshot.batch_execute(&limit).await.map_err(|e| told(&e))?;
-    let source = audit.database.to_string();
+    let source: Arc<str> = audit.database.to_string().into();
     let mut rows = Vec::new();
     for (table, query) in &audit.queries {
         let of_table = read_table(&snapshot, *table, query, ROWS - rows.len()).await;
         let of_table = of_table.map_err(|error| PortError(format!("query `{table}`: {error}")))?;
         rows.extend(of_table.into_iter().map(|row| SourcedRow {
-            source: source.clone(),
+            source: Arc::clone(&source),
             reading: Reading::Database,
             row,
         }));

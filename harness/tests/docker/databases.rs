@@ -72,7 +72,7 @@ fn audit(queries: &[(AuditTable, &str)]) -> DatabaseAudit {
 }
 
 fn shown(row: &SourcedRow) -> String {
-    assert_eq!((row.reading, row.source.as_str()), (Reading::Database, "postgres://db:5432/shop"));
+    assert_eq!((row.reading, &*row.source), (Reading::Database, "postgres://db:5432/shop"));
     serde_json::to_string(&row.row).expect("a row")
 }
 

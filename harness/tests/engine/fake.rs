@@ -263,7 +263,7 @@ impl Auditor for FakeAuditor {
         // It goes on while it is read.
         let order = format!("order-{}", audits.len());
         let row = AuditRow::Shipments { order, state: "ACTIVE".to_owned() };
-        Ok(vec![SourcedRow::told(&endpoint.to_string(), row)])
+        Ok(vec![SourcedRow::told(endpoint.to_string(), row)])
     }
 
     async fn audit_database(

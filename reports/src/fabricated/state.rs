@@ -137,7 +137,7 @@ impl StateBuilder {
             consumed: *consumed,
         }));
         let source = endpoint("/audit").to_string();
-        let sourced = |row| SourcedRow::told(&source, row);
+        let sourced = |row| SourcedRow::told(source.as_str(), row);
         FinalState { rows: rows.into_iter().map(sourced).collect(), unread: Vec::new() }
     }
 }

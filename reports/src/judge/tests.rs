@@ -83,7 +83,7 @@ fn broken_conservation_deviates_where_all_safeguards_are_on() {
         consumed: 0,
     };
     let source = endpoint("/audit").to_string();
-    state.rows.push(crate::record::final_state::SourcedRow::told(&source, stock));
+    state.rows.push(crate::record::final_state::SourcedRow::told(source.as_str(), stock));
     let judgement = judge(&run.record(), &run.orders(), &state);
     verdict(&judgement, Verdict::Deviated, "invariant I5 is broken");
     run.plan.mode = "naive".to_owned();

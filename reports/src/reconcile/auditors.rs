@@ -2,12 +2,12 @@
 //! databases tell. An audit that misreports hides every other finding, so a disagreement is one of
 //! its own, in every mode.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chaos_scenarios::target::{AuditTable, DatabaseAudit};
 
 use crate::judge::InvariantResult;
-use crate::record::final_state::{AuditRow, FinalState, Reading, SourcedRow};
+use crate::record::final_state::{FinalState, Reading, SourcedRow};
 use crate::record::run_record::RunRecord;
 
 use super::invariant::{result, shortened};
@@ -68,46 +68,35 @@ fn unread_database(record: &RunRecord, databases: &[DatabaseAudit]) -> Option<St
     })
 }
 
-/// Everything that both auditors are asked about, by table and name.
-fn told<'a>(
-    databases: &[DatabaseAudit],
-    state: &'a FinalState,
-) -> BTreeMap<(AuditTable, String), Told<'a>> {
+/// Everything that both auditors are asked about, rows that speak of the same thing side by side.
+fn told<'a>(databases: &[DatabaseAudit], state: &'a FinalState) -> Vec<&'a SourcedRow> {
     let pairs = |audit: &DatabaseAudit| {
         let source = audit.checks.to_string();
         audit.queries.keys().map(|table| (source.clone(), *table)).collect::<Vec<_>>()
     };
     let checked: BTreeSet<(String, AuditTable)> = databases.iter().flat_map(pairs).collect();
-    let mut told: BTreeMap<(AuditTable, String), Told<'a>> = BTreeMap::new();
-    for row in &state.rows {
-        let table = row.row.table();
-        let database = row.reading == Reading::Database;
-        if !database && !checked.contains(&(row.source.clone(), table)) {
-            continue;
-        }
-        let of = told.entry((table, row.row.name())).or_default();
-        match row.reading {
-            Reading::Database => of.database.push(row),
-            Reading::Gone => of.moved = true,
-            Reading::Audit | Reading::Moving => {
-                of.moved |= row.reading == Reading::Moving;
-                of.audit.push(row);
-            }
-        }
-    }
+    let is_checked = |row: &SourcedRow| {
+        let mut checked = checked.iter();
+        checked.any(|(source, table)| *table == row.row.table() && **source == *row.source)
+    };
+    let asked = |row: &&SourcedRow| row.reading == Reading::Database || is_checked(row);
+    let mut told: Vec<&SourcedRow> = state.rows.iter().filter(asked).collect();
+    told.sort_unstable_by(|one, other| one.row.thing().cmp(&other.row.thing()));
     told
 }
 
 /// What they agree on, and where they do not; or why nothing can be said.
-fn judge(told: &BTreeMap<(AuditTable, String), Told<'_>>) -> Result<(String, Vec<String>), String> {
+fn judge(told: &[&SourcedRow]) -> Result<(String, Vec<String>), String> {
     let (mut rows, mut moved, mut tables, mut lines) = (0, 0, BTreeSet::new(), Vec::new());
-    for ((table, name), of) in told {
+    for of in told.chunk_by(|one, other| one.row.thing() == other.row.thing()) {
+        let of = Told::of(of);
         if of.moved {
             moved += 1;
-        } else if sorted(&of.audit) == sorted(&of.database) {
+        } else if of.audit.iter().map(|it| &it.row).eq(of.database.iter().map(|it| &it.row)) {
             rows += of.audit.len();
-            tables.insert(*table);
-        } else {
+            tables.extend(of.audit.first().map(|it| it.row.table()));
+        } else if let Some(first) = of.audit.first().or(of.database.first()) {
+            let (table, name) = (first.row.table(), first.row.name());
             let (audit, database) = (shown(&of.audit), shown(&of.database));
             lines.push(format!("{table} {name}: the audit tells {audit}, the database {database}"));
         }
@@ -126,10 +115,25 @@ fn judge(told: &BTreeMap<(AuditTable, String), Told<'_>>) -> Result<(String, Vec
     Ok((format!("two auditors agree on {rows} rows of {tables} tables{still}"), lines))
 }
 
-fn sorted<'a>(rows: &[&'a SourcedRow]) -> Vec<&'a AuditRow> {
-    let mut rows: Vec<&AuditRow> = rows.iter().map(|row| &row.row).collect();
-    rows.sort_unstable();
-    rows
+impl<'a> Told<'a> {
+    /// Parts the rows of one thing by who told them.
+    fn of(rows: &[&'a SourcedRow]) -> Self {
+        let mut told = Self::default();
+        for row in rows {
+            match row.reading {
+                Reading::Database => told.database.push(row),
+                Reading::Gone => told.moved = true,
+                Reading::Audit | Reading::Moving => {
+                    told.moved |= row.reading == Reading::Moving;
+                    told.audit.push(row);
+                }
+            }
+        }
+        for rows in [&mut told.audit, &mut told.database] {
+            rows.sort_unstable_by(|one, other| one.row.cmp(&other.row));
+        }
+        told
+    }
 }
 
 fn shown(rows: &[&SourcedRow]) -> String {

@@ -179,6 +179,11 @@ pub enum AuditRow {
     },
 }
 
+/// A part of a name, if it is told.
+fn text(part: &Option<String>) -> &str {
+    part.as_deref().unwrap_or_default()
+}
+
 impl AuditRow {
     /// Its table.
     pub const fn table(&self) -> AuditTable {
@@ -217,25 +222,31 @@ impl AuditRow {
         order.filter(|order| !order.is_empty())
     }
 
-    /// What it is called within its table: rows of one name speak of the same thing.
-    pub fn name(&self) -> String {
-        let text = |part: &Option<String>| part.clone().unwrap_or_default();
-        match self {
-            Self::Stock { sku, .. } => sku.clone(),
-            Self::Reservations { order, sku, .. } => format!("{order} {sku}"),
-            Self::Ledger { entry, .. } => entry.clone(),
-            Self::Dead { id, .. } | Self::Messages { id, .. } => id.clone(),
-            Self::Steps { order, step, .. } => format!("{order} {}", text(step)),
-            Self::Todos { order, what, .. } => format!("{order} {}", text(what)),
+    /// What it speaks of: its table, the parts of its name there, and the number of an attempt.
+    pub fn thing(&self) -> (AuditTable, [&str; 4], Option<i64>) {
+        let (parts, attempt) = match self {
+            Self::Stock { sku, .. } => ([sku, "", "", ""], None),
+            Self::Reservations { order, sku, .. } => ([order, sku, "", ""], None),
+            Self::Ledger { entry, .. } => ([entry, "", "", ""], None),
+            Self::Dead { id, .. } | Self::Messages { id, .. } => ([id, "", "", ""], None),
+            Self::Steps { order, step, .. } => ([order, text(step), "", ""], None),
+            Self::Todos { order, what, .. } => ([order, text(what), "", ""], None),
             Self::PipelineLog { order, step, direction, attempt, event, .. } => {
-                let attempt = attempt.map(|number| number.to_string()).unwrap_or_default();
-                [order.clone(), text(step), text(direction), attempt, text(event)].join(" ")
+                ([order, text(step), text(direction), text(event)], *attempt)
             }
             Self::Orders { id: order, .. }
             | Self::Shipments { order, .. }
             | Self::Grants { order, .. }
-            | Self::Pipelines { order, .. } => order.clone(),
-        }
+            | Self::Pipelines { order, .. } => ([order, "", "", ""], None),
+        };
+        (self.table(), parts, attempt)
+    }
+
+    /// What it is called within its table: rows of one name speak of the same thing.
+    pub fn name(&self) -> String {
+        let (_, parts, attempt) = self.thing();
+        let parts = parts.into_iter().filter(|part| !part.is_empty()).map(str::to_owned);
+        parts.chain(attempt.map(|number| number.to_string())).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -2,6 +2,7 @@
 //! when they are asked themselves.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ impl Reading {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcedRow {
     /// The audit endpoint or the database, such as `http://orders:9090/audit`.
-    pub source: String,
+    pub source: Arc<str>,
     /// Who read it.
     #[serde(default, skip_serializing_if = "Reading::is_audit")]
     pub reading: Reading,
@@ -55,9 +56,9 @@ pub struct SourcedRow {
 }
 
 impl SourcedRow {
-    /// A row that an audit told.
-    pub fn told(source: &str, row: AuditRow) -> Self {
-        Self { source: source.to_owned(), reading: Reading::Audit, row }
+    /// A row that an audit told. Rows share the name of their source: there may be millions.
+    pub fn told(source: impl Into<Arc<str>>, row: AuditRow) -> Self {
+        Self { source: source.into(), reading: Reading::Audit, row }
     }
 }
 

@@ -17,7 +17,7 @@ struct Health {
     next_try: Option<Instant>,
 }
 
-/// The health of one service, as its callers see it.
+/// The health of one kind of call of a service, as its callers see it.
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<Health>);
 

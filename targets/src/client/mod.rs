@@ -1,6 +1,7 @@
 //! How a service asks another one for a step: names are looked up again every second and requests
 //! spread over all replicas, each attempt has a time limit, a failed one is repeated with the same
-//! key, and a service that keeps failing is left alone for a while.
+//! key, and a service that keeps failing is left alone for a while. What is done and what is undone
+//! have a breaker each: where nothing can be undone, orders can still be served.
 
 mod breaker;
 mod replicas;
@@ -58,12 +59,21 @@ pub(crate) struct Client {
 struct Service {
     replicas: Replicas,
     transport: Transport,
-    breaker: Breaker,
+    forward: Breaker,
+    back: Breaker,
 }
 
 impl Service {
     fn at(replicas: Replicas) -> Self {
-        Self { replicas, transport: Transport::new(), breaker: Breaker::default() }
+        let (forward, back) = (Breaker::default(), Breaker::default());
+        Self { replicas, transport: Transport::new(), forward, back }
+    }
+
+    fn breaker(&self, direction: Direction) -> &Breaker {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Compensate => &self.back,
+        }
     }
 }
 
@@ -101,7 +111,8 @@ impl Client {
             Direction::Forward => format!("/steps/{}", step.name()),
             Direction::Compensate => format!("/steps/{}/compensate", step.name()),
         };
-        self.ask(step.owner(), (&path, Some(request)), read, deadline).await
+        let call = Call { direction, path: &path, body: Some(request) };
+        self.ask(step.owner(), call, read, deadline).await
     }
 
     /// Reads what a service shows at a path, as often as it may until `deadline`.
@@ -111,13 +122,14 @@ impl Client {
         path: &str,
         deadline: Instant,
     ) -> Result<(StatusCode, Bytes), CallError> {
-        self.ask(owner, (path, None), pass_on, deadline).await
+        let call = Call { direction: Direction::Forward, path, body: None };
+        self.ask(owner, call, pass_on, deadline).await
     }
 
     async fn ask<T>(
         &self,
         owner: Role,
-        what: (&str, Option<&StepRequest>),
+        call: Call<'_>,
         read: Read<T>,
         deadline: Instant,
     ) -> Result<T, CallError> {
@@ -126,7 +138,7 @@ impl Client {
         let mut nothing = CallError::NothingDone(owner.name(), "the time is over".into());
         for attempt in 1..=tries {
             let Some(limit) = self.limit(deadline) else { break };
-            match self.attempt(owner, what, read, limit).await {
+            match self.attempt(owner, call, read, limit).await {
                 Err(error @ CallError::Unknown(..)) => uncertain = Some(error),
                 Err(error @ CallError::NothingDone(..)) => nothing = error,
                 settled => return settled,
@@ -151,15 +163,16 @@ impl Client {
     async fn attempt<T>(
         &self,
         owner: Role,
-        (path, body): (&str, Option<&StepRequest>),
+        Call { direction, path, body }: Call<'_>,
         read: Read<T>,
         limit: Duration,
     ) -> Result<T, CallError> {
         let name = owner.name();
         let nothing = |reason: &str| CallError::NothingDone(name, reason.to_owned());
         let service = self.services.get(&owner).ok_or_else(|| nothing("it is not known here"))?;
+        let breaker = service.breaker(direction);
         let guarded = self.safeguards.has(Safeguard::Breaker);
-        if guarded && !service.breaker.lets_pass(Instant::now()) {
+        if guarded && !breaker.lets_pass(Instant::now()) {
             self.count(name, "not_sent");
             return Err(nothing("it keeps failing and is left alone for a while"));
         }
@@ -168,7 +181,7 @@ impl Client {
         let result = result.map_err(|error| error.of(name)).and_then(|answer| read(name, &answer));
         // What the service says for good is an answer, not a failure of the service.
         let well = matches!(result, Ok(_) | Err(CallError::Never(..)));
-        service.breaker.note(well, Instant::now());
+        breaker.note(well, Instant::now());
         self.count(name, if well { "answered" } else { "failed" });
         result
     }
@@ -176,6 +189,14 @@ impl Client {
     fn count(&self, service: &str, result: &str) {
         self.metrics.calls.with_label_values(&[service, result]).inc();
     }
+}
+
+/// What is asked of a service.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    direction: Direction,
+    path: &'a str,
+    body: Option<&'a StepRequest>,
 }
 
 /// Takes the answer of a service for what it means.

@@ -65,8 +65,16 @@ async fn serve(mut stream: TcpStream, plan: Arc<Vec<Does>>, requests: Arc<Atomic
 }
 
 async fn call(client: &Client, limit: Duration) -> Result<StepAnswer, CallError> {
+    take(client, Direction::Forward, limit).await
+}
+
+async fn take(
+    client: &Client,
+    direction: Direction,
+    limit: Duration,
+) -> Result<StepAnswer, CallError> {
     let request = StepRequest { order: sample("o-1", Kind::Standard), epoch: None };
-    client.call(Step::Charge, Direction::Forward, &request, Instant::now() + limit).await
+    client.call(Step::Charge, direction, &request, Instant::now() + limit).await
 }
 
 async fn ask(plan: Vec<Does>, off: &str) -> (Result<StepAnswer, CallError>, usize) {
@@ -198,4 +206,19 @@ async fn a_service_that_keeps_failing_is_left_alone_unless_its_safeguard_is_off(
         let sent = requests.load(Ordering::SeqCst);
         assert!(sent == most || (off.is_empty() && sent == most + 1), "{sent} with {off} off");
     }
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_undone_orders_are_served_all_the_same() {
+    let failure = Does::Answers(http("503 Service Unavailable\r\nX-Effect: none", ""));
+    let mut plan = vec![failure; 10];
+    plan.push(Does::Answers(http("200 OK", DONE)));
+    let (address, requests) = server(plan).await;
+    let client = Client::at(&[(Role::Payments, address)], all_but("RETRIES"));
+    for sent in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10] {
+        let undone = take(&client, Direction::Compensate, Duration::from_secs(1)).await;
+        assert!(is_nothing(&undone), "{undone:?}");
+        assert_eq!(requests.load(Ordering::SeqCst), sent);
+    }
+    assert_eq!(call(&client, Duration::from_secs(1)).await, Ok(StepAnswer::Done));
 }

@@ -170,7 +170,7 @@ proptest! {
             .collect();
         let sent = seen.iter().filter(|(outcome, _)| *outcome != Outcome::NotSent).count() as u64;
         let source = endpoint("/audit").to_string();
-        let rows = rows.into_iter().map(|row| SourcedRow::told(&source, row));
+        let rows = rows.into_iter().map(|row| SourcedRow::told(source.as_str(), row));
         let state = FinalState { rows: rows.collect(), unread: Vec::new() };
         let mut record = record();
         if !audited {

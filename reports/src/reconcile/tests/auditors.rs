@@ -33,7 +33,7 @@ pub(crate) fn database_of(state: &FinalState) -> Vec<SourcedRow> {
     state
         .last_word()
         .map(|row| SourcedRow {
-            source: DATABASE.to_owned(),
+            source: DATABASE.into(),
             reading: Reading::Database,
             row: row.row.clone(),
         })
