@@ -180,8 +180,8 @@ pub enum AuditRow {
 }
 
 /// A part of a name, if it is told.
-fn text(part: &Option<String>) -> &str {
-    part.as_deref().unwrap_or_default()
+fn text(part: Option<&String>) -> &str {
+    part.map(String::as_str).unwrap_or_default()
 }
 
 impl AuditRow {
@@ -229,11 +229,12 @@ impl AuditRow {
             Self::Reservations { order, sku, .. } => ([order, sku, "", ""], None),
             Self::Ledger { entry, .. } => ([entry, "", "", ""], None),
             Self::Dead { id, .. } | Self::Messages { id, .. } => ([id, "", "", ""], None),
-            Self::Steps { order, step, .. } => ([order, text(step), "", ""], None),
-            Self::Todos { order, what, .. } => ([order, text(what), "", ""], None),
-            Self::PipelineLog { order, step, direction, attempt, event, .. } => {
-                ([order, text(step), text(direction), text(event)], *attempt)
-            }
+            Self::Steps { order, step, .. } => ([order, text(step.as_ref()), "", ""], None),
+            Self::Todos { order, what, .. } => ([order, text(what.as_ref()), "", ""], None),
+            Self::PipelineLog { order, step, direction, attempt, event, .. } => (
+                [order, text(step.as_ref()), text(direction.as_ref()), text(event.as_ref())],
+                *attempt,
+            ),
             Self::Orders { id: order, .. }
             | Self::Shipments { order, .. }
             | Self::Grants { order, .. }
