@@ -4,10 +4,12 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::statvfs;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +20,7 @@ use crate::terminal;
 const FILLER: &str = ".chaos-filler";
 /// The file that shows whether anything fits.
 const PROBE: &str = ".chaos-probe";
-/// Bytes that are written at once, as long as they fit, and the least that is tried.
+/// Bytes that are taken at once, as long as they fit, and the least that is tried.
 const PIECE: usize = 1 << 20;
 const LEAST: usize = 4 << 10;
 /// Bytes of a write that has to work again.
@@ -110,7 +112,7 @@ impl Filler {
         Ok(Self { path, file, filled: Filled::default() })
     }
 
-    /// Writes until so much is in use, nothing more fits, or the end is told.
+    /// Takes space until so much is in use, nothing more fits, or the end is told.
     fn grow(&mut self, percent: u8, end: &Receiver<()>) -> std::io::Result<()> {
         let mut piece = PIECE;
         while piece >= LEAST && end.try_recv() == Err(TryRecvError::Empty) {
@@ -120,18 +122,32 @@ impl Filler {
                 return Ok(());
             }
             let wanted = usize::try_from(missing).unwrap_or(PIECE).clamp(LEAST, piece);
-            match self.file.write(&vec![1; wanted]) {
-                Ok(written) => self.filled.ours += written as u64,
+            match self.take(wanted) {
+                Ok(taken) => self.filled.ours += taken as u64,
                 Err(error) if error.kind() == ErrorKind::StorageFull => {
-                    let reason = format!("a write of {} KiB failed: {error}", wanted >> 10);
-                    self.filled.refused = Some(reason);
-                    self.filled.reached = true;
-                    piece = if wanted > LEAST { wanted / 2 } else { 0 };
+                    if wanted == LEAST {
+                        let reason = format!("a write of {} KiB failed: {error}", wanted >> 10);
+                        self.filled.refused = Some(reason);
+                        self.filled.reached = true;
+                    }
+                    piece = if wanted > LEAST { (wanted / 2).max(LEAST) } else { 0 };
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Takes space at the end of the file. All but the last of it is only set aside, which is done
+    /// several times as fast as it is written; that nothing fits is shown by a write.
+    fn take(&self, wanted: usize) -> std::io::Result<usize> {
+        if wanted <= LEAST {
+            return self.file.write_at(&[1; LEAST][..wanted], self.filled.ours);
+        }
+        let end = i64::try_from(self.filled.ours).map_err(std::io::Error::other)?;
+        let length = i64::try_from(wanted).map_err(std::io::Error::other)?;
+        posix_fallocate(&self.file, end, length)?;
+        Ok(wanted)
     }
 
     /// Bytes that are missing until so much of the volume is in use.
@@ -155,6 +171,21 @@ mod tests {
         assert_eq!(probe(folder.path()), Ok("a write of 64 KiB works".to_owned()));
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
         assert!(probe(&filler).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_is_in_use_whether_it_was_set_aside_or_written() {
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut filler = Filler::new(folder.path()).expect("it is made");
+        for wanted in [PIECE, LEAST, 3 * LEAST] {
+            filler.filled.ours += filler.take(wanted).expect("it fits") as u64;
+        }
+        let expected = (PIECE + 4 * LEAST) as u64;
+        let told = filler.file.metadata().expect("it is there");
+        assert_eq!((filler.filled.ours, told.len()), (expected, expected));
+        assert!(told.blocks() * 512 >= expected, "{} blocks", told.blocks());
     }
 
     #[test]
