@@ -121,7 +121,8 @@ fn spans(
 
 /// Median, least and most.
 fn shown(values: &[f64]) -> String {
-    let mut values = values.to_vec();
+    // Added to zero, a negative zero is none.
+    let mut values: Vec<f64> = values.iter().map(|value| value.round() + 0.0).collect();
     values.sort_by(f64::total_cmp);
     match values[..] {
         [] => "–".to_owned(),
