@@ -9,7 +9,7 @@ use chaos_scenarios::action::{Check, Hog, Replica};
 use chaos_scenarios::quantity::Bytes;
 
 use super::error::{DockerError, classify};
-use super::inside;
+use super::inside::{self, Running};
 use super::site::Site;
 use super::usage::{self, statistics};
 use crate::port::Proof;
@@ -25,6 +25,21 @@ const BUSY: f64 = 0.05;
 const TIGHT: f64 = 0.95;
 /// Memory that is taken and given back all the time comes this close to what was asked.
 const FILLED: f64 = 0.9;
+
+/// Something of ours that uses up a resource inside a replica.
+pub(super) struct Hogging {
+    replica: Replica,
+    hog: Hog,
+    running: Running,
+    /// When it began.
+    begun: Moment,
+}
+
+impl Hogging {
+    fn is(&self, replica: &Replica, hog: Hog) -> bool {
+        self.replica == *replica && self.hog == hog
+    }
+}
 
 /// Limits CPU. Docker cannot take a limit in cores back, so a container without one gets a quota,
 /// which is the same to the kernel.
@@ -78,7 +93,7 @@ async fn update(
 /// Starts a hog; one that goes on already is left alone.
 pub(super) async fn hog(site: &Site, replica: &Replica, hog: Hog) -> Result<(), DockerError> {
     let mut hogs = site.hogs().await;
-    if hogs.iter().any(|(other, kind, _)| other == replica && *kind == hog) {
+    if hogs.iter().any(|it| it.is(replica, hog)) {
         return Ok(());
     }
     let number = match hog {
@@ -92,17 +107,16 @@ pub(super) async fn hog(site: &Site, replica: &Replica, hog: Hog) -> Result<(), 
     let task = inside::task(&site.maker.entry, &task);
     let id = site.held(replica)?.id;
     let running = inside::start(site.daemon(), replica, &id, task).await?;
-    hogs.push((replica.clone(), hog, running));
+    let begun = site.recorder().now();
+    hogs.push(Hogging { replica: replica.clone(), hog, running, begun });
     Ok(())
 }
 
 /// Ends a hog, if there is one.
 pub(super) async fn end_hog(site: &Site, replica: &Replica, hog: Hog) -> Result<(), DockerError> {
     let mut hogs = site.hogs().await;
-    let place = hogs.iter().position(|(other, kind, _)| other == replica && *kind == hog);
-    let Some(place) = place else { return Ok(()) };
-    let (_, _, running) = hogs.swap_remove(place);
-    running.end(site.daemon(), replica).await.map(|_| ())
+    let Some(place) = hogs.iter().position(|it| it.is(replica, hog)) else { return Ok(()) };
+    hogs.swap_remove(place).running.end(site.daemon(), replica).await.map(|_| ())
 }
 
 /// Looks whether a check of resources is true; none of another check's.
@@ -135,7 +149,7 @@ pub(super) async fn look(
         }
         Check::Unhogged { replica, hog } => {
             let hogs = site.hogs().await;
-            let gone = !hogs.iter().any(|(other, kind, _)| other == replica && kind == hog);
+            let gone = !hogs.iter().any(|it| it.is(replica, *hog));
             gone.then(|| "our program has ended there".to_owned())
         }
         other => {
@@ -143,10 +157,14 @@ pub(super) async fn look(
         }
     };
     let known = match check {
-        // It uses what it can from its beginning; Docker only takes its time to tell.
-        Check::Hogged { .. } => since,
-        _ => site.recorder().now(),
+        // It is busy from its beginning; Docker only takes its time to tell.
+        Check::Hogged { replica, hog: hog @ Hog::Cpu { .. } } => {
+            let hogs = site.hogs().await;
+            hogs.iter().find(|it| it.is(replica, *hog)).map(|it| it.begun)
+        }
+        _ => None,
     };
+    let known = known.unwrap_or_else(|| site.recorder().now());
     Ok(evidence.map(|evidence| Proof { since: known, evidence }))
 }
 
@@ -223,8 +241,8 @@ fn oom_since(site: &Site, replica: &Replica, since: Moment) -> Option<&'static s
 
 async fn goes_on(site: &Site, replica: &Replica, hog: Hog) -> bool {
     let hogs = site.hogs().await;
-    let found = hogs.iter().find(|(other, kind, _)| other == replica && *kind == hog);
-    let exec = found.map(|(_, _, running)| running.exec.clone());
+    let found = hogs.iter().find(|it| it.is(replica, hog));
+    let exec = found.map(|it| it.running.exec.clone());
     drop(hogs);
     match exec {
         Some(exec) => inside::goes_on(site.daemon(), &exec).await,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard as Guard, PoisonError};
 
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
-use chaos_scenarios::action::{Hog, Replica};
+use chaos_scenarios::action::Replica;
 use chaos_scenarios::target::Component;
 use tokio::sync::MutexGuard;
 
@@ -14,9 +14,9 @@ use super::broker::Brokers;
 use super::connection::Daemon;
 use super::error::{DockerError, classify, status};
 use super::impair::Impaired;
-use super::inside::Running;
 use super::provision::{Held, Provisioning, unknown};
 use super::redrive::Redriven;
+use super::resource::Hogging;
 use super::volume::Fillers;
 use crate::recorder::Recorder;
 
@@ -28,7 +28,7 @@ pub(super) struct Site {
     /// The proxies of ours, by the replica that each stands before.
     proxies: BTreeMap<Replica, Held>,
     /// What our program uses up inside containers.
-    hogs: tokio::sync::Mutex<Vec<(Replica, Hog, Running)>>,
+    hogs: tokio::sync::Mutex<Vec<Hogging>>,
     /// What is done to queues.
     brokers: tokio::sync::Mutex<Brokers>,
     /// What was told of dead letters that were sent again.
@@ -94,7 +94,7 @@ impl Site {
     }
 
     /// What our program uses up inside containers; those that ended are still there.
-    pub(super) async fn hogs(&self) -> MutexGuard<'_, Vec<(Replica, Hog, Running)>> {
+    pub(super) async fn hogs(&self) -> MutexGuard<'_, Vec<Hogging>> {
         self.hogs.lock().await
     }
 
