@@ -22,9 +22,8 @@ use super::network::{self, networks_of, object_name};
 use super::{inside, label, logs, proxy, start_order, volume};
 use crate::recorder::Recorder;
 
-/// Containers made or started at the same time: with more of them all take longer, those that others
-/// wait for included.
-pub(super) const CONCURRENT: usize = 4;
+/// Containers made or started at the same time; the daemon works on few in parallel anyway.
+pub(super) const CONCURRENT: usize = 16;
 /// How often other ports are tried for a container whose port was taken in the meantime.
 pub(super) const PORT_ATTEMPTS: u32 = 5;
 

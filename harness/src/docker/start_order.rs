@@ -1,10 +1,9 @@
 //! In which order the components of a target start: those that depend on nothing first, then
-//! those that depend on them, everything else at the same time. Of those that may start at the same
-//! time brokers come first: no other component takes as long until it is ready.
+//! those that depend on them, everything else at the same time.
 
 use std::collections::BTreeSet;
 
-use chaos_scenarios::target::{Component, Role};
+use chaos_scenarios::target::Component;
 
 /// Components in steps; all of a step may start at the same time. Components that depend on each
 /// other, or on nothing that exists, come last: every one starts.
@@ -17,9 +16,7 @@ pub(super) fn steps(components: &[Component]) -> Vec<Vec<&Component>> {
             component.depends_on.iter().all(|needed| started.contains(needed.as_str()))
         });
         // Without progress there is a circle: it is started as it stands.
-        let (mut step, rest) =
-            if ready.is_empty() { (blocked, Vec::new()) } else { (ready, blocked) };
-        step.sort_by_key(|component| component.role != Role::Broker);
+        let (step, rest) = if ready.is_empty() { (blocked, Vec::new()) } else { (ready, blocked) };
         started.extend(step.iter().map(|component| component.name.as_str()));
         steps.push(step);
         waiting = rest;
@@ -53,16 +50,6 @@ mod tests {
             ("rabbitmq", &[]),
         ];
         assert_eq!(names(&written), [vec!["orders-db", "rabbitmq"], vec!["orders"], vec!["proxy"]]);
-    }
-
-    #[test]
-    fn a_broker_is_not_kept_waiting() {
-        let database = component("database");
-        let broker = Component { role: Role::Broker, ..component("rabbitmq") };
-        let components = [database, broker];
-        let steps = steps(&components);
-        let names: Vec<&str> = steps[0].iter().map(|component| component.name.as_str()).collect();
-        assert_eq!(names, ["rabbitmq", "database"]);
     }
 
     #[test]
