@@ -157,8 +157,8 @@ pub(super) async fn look(
         }
     };
     let known = match check {
-        // It is busy from its beginning; Docker only takes its time to tell.
-        Check::Hogged { replica, hog: hog @ Hog::Cpu { .. } } => {
+        // It uses what it can from its beginning; Docker only takes its time to tell.
+        Check::Hogged { replica, hog } => {
             let hogs = site.hogs().await;
             hogs.iter().find(|it| it.is(replica, *hog)).map(|it| it.begun)
         }
