@@ -18,7 +18,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 const LEAVE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Which part of the application a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Role {
     /// All of it: the monolith.
     App,

@@ -21,7 +21,7 @@ const MESSAGE_IDS: Uuid = Uuid::from_u128(0x5b0c_2a56_7b1e_4c0e_9d55_31a7_c0de_0
 const REDRIVES: usize = 3;
 
 /// Cases in this file.
-pub(crate) const CASES: usize = 12;
+pub(crate) const CASES: usize = 13;
 
 /// One implementation on its database, and the broker.
 pub(crate) struct Flow<'a> {
@@ -45,6 +45,7 @@ impl Flow<'_> {
         self.a_completed_order_consumes_and_says_nothing().await;
         self.a_message_that_comes_again_is_handled_once().await;
         self.a_message_without_an_id_has_that_of_its_event().await;
+        self.who_comes_later_has_missed_nothing().await;
         self.what_nobody_takes_waits_in_the_outbox().await;
         self.a_failure_that_passes_is_tried_again().await;
         self.what_cannot_be_handled_is_set_aside().await;
@@ -146,7 +147,14 @@ impl Flow<'_> {
         self.queues.silence().await;
     }
 
+    /// Whoever reacts has a queue before anything is told, whether it runs or not.
+    async fn who_comes_later_has_missed_nothing(&mut self) {
+        // Five reservations, one that was refused, and two that were given back.
+        assert_eq!(self.queues.waiting().await, [8, 5], "{}", self.service.name);
+    }
+
     async fn what_nobody_takes_waits_in_the_outbox(&mut self) {
+        self.queues.forget_others().await;
         let order = order("m-7", "pickup", &[("SKU-5", 1)]);
         self.send("order.created", "m-7", "pickup", &order).await;
         self.pending("outbox", 1).await;

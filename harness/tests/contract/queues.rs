@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueuePurgeOptions,
+    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ExchangeKind};
@@ -19,6 +19,9 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// Takes what the inventory tells.
 const OBSERVER: &str = "observer";
 const EXCHANGE: &str = "shop";
+/// The queues of those who have to hear of the inventory, in the order in which their messages are
+/// counted.
+const ABSENT: [&str; 2] = ["q.orders", "q.payments"];
 
 /// An event as it came.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    /// Listens to what is told of standard orders; nobody listens to those of pickups yet.
+    /// Listens to what is told of standard orders, and not to those of pickups yet.
     pub(crate) async fn connect(url: &str) -> Self {
         let connection = connect(url).await;
         let channel = connection.create_channel().await.expect("a channel");
@@ -113,6 +116,26 @@ impl Queues {
     pub(crate) async fn silence(&mut self) {
         let next = tokio::time::timeout(SILENCE, self.told.next()).await;
         assert!(next.is_err(), "more than that was told: {next:?}");
+    }
+
+    /// How many messages of the inventory wait for services that are not there yet.
+    pub(crate) async fn waiting(&self) -> [u32; 2] {
+        let mut waiting = [0; 2];
+        for (queue, count) in ABSENT.iter().zip(&mut waiting) {
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let declared =
+                self.channel.queue_declare((*queue).into(), passive, FieldTable::default()).await;
+            *count = declared.expect("the inventory has declared it").message_count();
+        }
+        waiting
+    }
+
+    /// Takes the queues of the other services away, so that nobody but the observer listens.
+    pub(crate) async fn forget_others(&self) {
+        for queue in ABSENT {
+            let deleted = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+            deleted.await.expect("it is deleted");
+        }
     }
 
     /// Throws the dead letters of the inventory away.

@@ -2,6 +2,8 @@
 its queue are derived from it.
 """
 
+from collections.abc import Iterable
+
 from inventory.domain.event import Event, EventName, Reason
 from inventory.domain.order import Kind, Order
 from inventory.store import stock
@@ -14,6 +16,8 @@ _HEARD = (
     EventName.PAYMENT_REFUNDED,
 )
 
+_TOLD = (EventName.STOCK_RESERVED, EventName.STOCK_REFUSED, EventName.STOCK_RELEASED)
+
 
 class Impossible(Exception):
     """An event makes no sense here; it never will."""
@@ -21,7 +25,12 @@ class Impossible(Exception):
 
 def routing_keys() -> list[str]:
     """The events that the service wants."""
-    return [name.routing_key(kind) for name in _HEARD for kind in Kind if kind.needs_stock]
+    return _routing_keys(_HEARD)
+
+
+def audience() -> dict[str, list[str]]:
+    """The services that have to hear of the events that are told here, with their routing keys."""
+    return {"orders": _routing_keys(_TOLD), "payments": _routing_keys([EventName.STOCK_RESERVED])}
 
 
 async def react(unit: Unit, event: Event) -> list[Event]:
@@ -43,6 +52,10 @@ async def react(unit: Unit, event: Event) -> list[Event]:
             return [_told(EventName.STOCK_RELEASED, order, event.reason)]
         case _:
             raise _nothing_to_do(event)
+
+
+def _routing_keys(names: Iterable[EventName]) -> list[str]:
+    return [name.routing_key(kind) for name in names for kind in Kind if kind.needs_stock]
 
 
 def _told(name: EventName, order: Order, reason: Reason | None) -> Event:

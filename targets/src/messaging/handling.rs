@@ -14,6 +14,7 @@ use super::{Context, inbox};
 use crate::chaos_switch::{self, Injected, Point};
 use crate::domain::event::Event;
 use crate::metrics::Metrics;
+use crate::role::Role;
 use crate::safeguard::Safeguards;
 use crate::store::{Database, StoreError, Unit};
 
@@ -30,6 +31,9 @@ pub(crate) enum Work {
 pub(crate) trait Reactor: Send + Sync + 'static {
     /// The events it wants, as routing keys.
     fn routing_keys(&self) -> Vec<String>;
+
+    /// Who has to hear of the events that it tells, each with the routing key.
+    fn audience(&self) -> Vec<(Role, String)>;
 
     /// What it will do about an event; none where it has nothing to do.
     fn work(&self, event: &Event) -> Option<Work>;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::supervisor::{Session, SessionError};
 use super::{BrokerError, Context, topology};
+use crate::role::Role;
 use crate::safeguard::Safeguard;
 
 /// An open connection with the channel that everything is published on.
@@ -56,13 +57,15 @@ impl Link {
 /// The session that holds the connection for publishing.
 pub(super) struct Publishing {
     context: Context,
+    /// Who has to hear of what is published, with the routing key.
+    audience: Vec<(Role, String)>,
     open: watch::Sender<Option<Open>>,
 }
 
 /// The session and the handle on it.
-pub(super) fn publishing(context: &Context) -> (Publishing, Link) {
+pub(super) fn publishing(context: &Context, audience: Vec<(Role, String)>) -> (Publishing, Link) {
     let (open, receiver) = watch::channel(None);
-    (Publishing { context: context.clone(), open }, Link(receiver))
+    (Publishing { context: context.clone(), audience, open }, Link(receiver))
 }
 
 impl Session for Publishing {
@@ -75,7 +78,7 @@ impl Session for Publishing {
     ) -> Result<(), SessionError> {
         let mut events = Box::pin(connection.events_listener());
         let channel = connection.create_channel().await?;
-        topology::declare_exchange(&channel).await?;
+        topology::declare_audience(&channel, self.context.safeguards, &self.audience).await?;
         if self.context.safeguards.has(Safeguard::Confirms) {
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
         }

@@ -88,7 +88,7 @@ impl Broker {
     ) -> (Self, Outbox) {
         let context = Context { role, safeguards, metrics, database };
         let url = AmqpUrl::new(url);
-        let (publishing, link) = link::publishing(&context);
+        let (publishing, link) = link::publishing(&context, reactor.audience());
         let publisher = Publisher::new(&context, link.clone());
         let (outbox, relay) = outbox::new(&context, publisher.clone());
         let consuming = Arc::new(AtomicBool::new(false));
@@ -158,7 +158,7 @@ pub(crate) mod offline {
         reactor: Arc<dyn Reactor>,
     ) -> (Handling, Outbox) {
         let context = Context { role, safeguards, metrics: Metrics::new(), database };
-        let (_, link) = link::publishing(&context);
+        let (_, link) = link::publishing(&context, Vec::new());
         let (outbox, _) = outbox::new(&context, Publisher::new(&context, link));
         (Handling::new(&context, outbox.clone(), reactor), outbox)
     }

@@ -5,6 +5,7 @@
 //! queues: on a single node that means durable against the death of the process, not available
 //! without it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -51,8 +52,7 @@ pub(super) fn retry_queues(role: Role) -> impl Iterator<Item = String> {
     (1..=RETRY_DELAYS.len()).map(move |attempt| retry_queue(role, attempt))
 }
 
-/// Declares the exchange alone: enough to publish.
-pub(super) async fn declare_exchange(channel: &Channel) -> lapin::Result<()> {
+async fn declare_exchange(channel: &Channel) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let none = FieldTable::default();
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, durable, none).await
@@ -66,20 +66,50 @@ pub(super) async fn declare(
     routing_keys: &[String],
 ) -> lapin::Result<()> {
     declare_exchange(channel).await?;
-    // Where a message is passed on to has to exist before it.
-    declare_queue(channel, &dead_queue(role), dead_arguments(safeguards)).await?;
-    declare_queue(channel, &work_queue(role), work_arguments(role, safeguards)).await?;
+    declare_work_queue(channel, role, safeguards).await?;
     for (queue, delay) in retry_queues(role).zip(RETRY_DELAYS) {
         declare_queue(channel, &queue, retry_arguments(role, delay, safeguards)).await?;
     }
     for key in routing_keys {
-        let (queue, options) = (work_queue(role), QueueBindOptions::default());
-        let none = FieldTable::default();
-        channel
-            .queue_bind(queue.into(), EXCHANGE.into(), key.as_str().into(), options, none)
-            .await?;
+        bind(channel, role, key).await?;
     }
     Ok(())
+}
+
+/// Declares what has to be there before anything is published: the exchange, and the queues of those
+/// who have to hear of it. An exchange drops a message for whoever has no queue yet, and the broker
+/// confirms it as long as anybody else took it.
+pub(super) async fn declare_audience(
+    channel: &Channel,
+    safeguards: Safeguards,
+    audience: &[(Role, String)],
+) -> lapin::Result<()> {
+    declare_exchange(channel).await?;
+    let roles: BTreeSet<Role> = audience.iter().map(|(role, _)| *role).collect();
+    for role in roles {
+        declare_work_queue(channel, role, safeguards).await?;
+    }
+    for (role, key) in audience {
+        bind(channel, *role, key).await?;
+    }
+    Ok(())
+}
+
+async fn declare_work_queue(
+    channel: &Channel,
+    role: Role,
+    safeguards: Safeguards,
+) -> lapin::Result<()> {
+    // Where a message is passed on to has to exist before it.
+    declare_queue(channel, &dead_queue(role), dead_arguments(safeguards)).await?;
+    declare_queue(channel, &work_queue(role), work_arguments(role, safeguards)).await
+}
+
+async fn bind(channel: &Channel, role: Role, key: &str) -> lapin::Result<()> {
+    let (queue, options) = (work_queue(role), QueueBindOptions::default());
+    channel
+        .queue_bind(queue.into(), EXCHANGE.into(), key.into(), options, FieldTable::default())
+        .await
 }
 
 async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> lapin::Result<()> {

@@ -164,6 +164,20 @@ fn reaction(role: Role, event: EventName, kind: Kind) -> Option<Reaction> {
     })
 }
 
+/// All services, and who of them tells an event.
+const SERVICES: [Role; 5] =
+    [Role::Orders, Role::Inventory, Role::Payments, Role::Shipping, Role::Notify];
+
+fn teller(event: EventName) -> Role {
+    use EventName as E;
+    match event {
+        E::OrderCreated | E::OrderCompleted | E::OrderRejected => Role::Orders,
+        E::StockReserved | E::StockRefused | E::StockReleased => Role::Inventory,
+        E::PaymentCaptured | E::PaymentDeclined | E::PaymentRefunded => Role::Payments,
+        E::ShipmentCreated | E::ShipmentRefused | E::GrantCreated => Role::Shipping,
+    }
+}
+
 /// The events that tell that a step was done, and that it was refused.
 fn told_by(step: Step) -> Option<(EventName, EventName)> {
     use EventName as E;
@@ -185,6 +199,10 @@ fn undone_by(step: Step) -> Option<EventName> {
     }
 }
 
+fn every_event() -> impl Iterator<Item = (EventName, Kind)> {
+    EventName::ALL.into_iter().flat_map(|name| Kind::ALL.map(|kind| (name, kind)))
+}
+
 /// A service that hears of events.
 struct Service {
     role: Role,
@@ -193,10 +211,21 @@ struct Service {
 
 impl Reactor for Service {
     fn routing_keys(&self) -> Vec<String> {
-        let all = EventName::ALL.into_iter().flat_map(|name| Kind::ALL.map(|kind| (name, kind)));
-        all.filter(|(name, kind)| reaction(self.role, *name, *kind).is_some())
+        every_event()
+            .filter(|(name, kind)| reaction(self.role, *name, *kind).is_some())
             .map(|(name, kind)| name.routing_key(kind))
             .collect()
+    }
+
+    fn audience(&self) -> Vec<(Role, String)> {
+        let told = every_event().filter(|(name, _)| teller(*name) == self.role);
+        told.flat_map(|(name, kind)| {
+            let hears = move |role: &Role| reaction(*role, name, kind).is_some();
+            // The notifications may be taken away, and then nobody would empty their queue.
+            let bound = SERVICES.into_iter().filter(|role| *role != Role::Notify).filter(hears);
+            bound.map(move |role| (role, name.routing_key(kind)))
+        })
+        .collect()
     }
 
     fn work(&self, event: &Event) -> Option<Work> {

@@ -45,7 +45,7 @@ class Broker:
         integers.write_wide()
         on = settings.safeguards
         self._url = settings.amqp_url
-        self._link = Link(metrics, confirms=Safeguard.CONFIRMS in on)
+        self._link = Link(metrics, on)
         persistent = Safeguard.DURABLE_QUEUES in on
         self._publisher = Publisher(self._link, metrics, persistent=persistent)
         self._outbox = Outbox(database, self._publisher, on)

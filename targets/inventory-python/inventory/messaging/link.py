@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 
+from inventory import reaction
 from inventory.messaging import topology
 from inventory.messaging.supervisor import SessionError, close
 from inventory.metrics import Metrics
+from inventory.safeguards import Safeguard, Safeguards
 
 
 class NotConnected(Exception):
@@ -39,9 +41,9 @@ class Link:
 
     purpose = "publish"
 
-    def __init__(self, metrics: Metrics, *, confirms: bool) -> None:
+    def __init__(self, metrics: Metrics, safeguards: Safeguards) -> None:
         self._connected = metrics.connected.labels(self.purpose)
-        self._confirms = confirms
+        self._safeguards = safeguards
         self._open: Open | None = None
         self._there = asyncio.Event()
 
@@ -64,9 +66,10 @@ class Link:
     async def run(self, connection: AbstractConnection, stop: asyncio.Event) -> None:
         """Holds a connection until it fails, or until `stop`. Then what is in progress may still
         use it."""
-        confirms = self._confirms
+        confirms = Safeguard.CONFIRMS in self._safeguards
         channel = await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
-        events = await topology.declare_exchange(channel)
+        audience = reaction.audience()
+        events = await topology.declare_audience(channel, self._safeguards, audience)
         self._open = Open(connection, channel.default_exchange, events)
         self._there.set()
         self._connected.set(1)

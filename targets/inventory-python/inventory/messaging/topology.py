@@ -1,11 +1,11 @@
 """Exchange, queues and bindings: what exists in the broker and under which names. The broker itself
 refuses a declaration that differs from what the other implementation has declared.
 
-`q.inventory` takes the events, `retry.inventory.<n>` hold a failed message for a while and give it
-back by themselves, `dlq.inventory` keeps what was given up.
+`q.<service>` takes the events of a service, `retry.<service>.<n>` hold a failed message for a while
+and give it back by themselves, `dlq.<service>` keeps what was given up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange
@@ -15,7 +15,9 @@ from inventory.safeguards import Safeguard, Safeguards
 EXCHANGE = "shop"
 """The exchange of all events."""
 WORK_QUEUE = "q.inventory"
+"""The queue of the inventory's own events."""
 DEAD_QUEUE = "dlq.inventory"
+"""What of them was given up."""
 RETRY_DELAYS = (200, 1_000, 5_000, 15_000)
 """How long a message waits before each of its retries, in milliseconds."""
 
@@ -38,28 +40,51 @@ def retry_queues() -> list[str]:
     return [retry_queue(attempt) for attempt in range(1, len(RETRY_DELAYS) + 1)]
 
 
-async def declare_exchange(channel: AbstractChannel) -> AbstractExchange:
-    """Declares the exchange alone: enough to publish."""
-    return await channel.declare_exchange(EXCHANGE, ExchangeType.TOPIC, durable=True)
+async def declare_audience(
+    channel: AbstractChannel, safeguards: Safeguards, audience: Mapping[str, Iterable[str]]
+) -> AbstractExchange:
+    """Declares what has to be there before anything is published: the exchange, and the queues of
+    those services that have to hear of it, with their routing keys. An exchange drops a message
+    for whoever has no queue yet, and the broker confirms it as long as anybody else took it."""
+    exchange = await _declare_exchange(channel)
+    for service, keys in audience.items():
+        await _declare_work_queue(channel, exchange, service, safeguards, keys)
+    return exchange
 
 
 async def declare(channel: AbstractChannel, safeguards: Safeguards, keys: Iterable[str]) -> None:
     """Declares everything of the service; what exists already is left as it is."""
-    exchange = await declare_exchange(channel)
-    # Where a message is passed on to has to exist before it.
-    await channel.declare_queue(DEAD_QUEUE, durable=True, arguments=_dead(safeguards))
-    work = await channel.declare_queue(WORK_QUEUE, durable=True, arguments=_work(safeguards))
+    exchange = await _declare_exchange(channel)
+    await _declare_work_queue(channel, exchange, "inventory", safeguards, keys)
     for queue, delay in zip(retry_queues(), RETRY_DELAYS):
         arguments = _retry(safeguards, delay)
         await channel.declare_queue(queue, durable=True, arguments=arguments)
+
+
+async def _declare_exchange(channel: AbstractChannel) -> AbstractExchange:
+    return await channel.declare_exchange(EXCHANGE, ExchangeType.TOPIC, durable=True)
+
+
+async def _declare_work_queue(
+    channel: AbstractChannel,
+    exchange: AbstractExchange,
+    service: str,
+    safeguards: Safeguards,
+    keys: Iterable[str],
+) -> None:
+    # Where a message is passed on to has to exist before it.
+    dead = f"dlq.{service}"
+    await channel.declare_queue(dead, durable=True, arguments=_dead(safeguards))
+    arguments = _work(safeguards, dead)
+    work = await channel.declare_queue(f"q.{service}", durable=True, arguments=arguments)
     for key in keys:
         await work.bind(exchange, key)
 
 
-def _work(safeguards: Safeguards) -> Arguments:
+def _work(safeguards: Safeguards, dead: str) -> Arguments:
     arguments = _base(safeguards)
     if {Safeguard.DEAD_LETTERS, Safeguard.DURABLE_QUEUES} <= safeguards:
-        arguments |= {"x-delivery-limit": _DELIVERY_LIMIT} | _pass_on_to(DEAD_QUEUE)
+        arguments |= {"x-delivery-limit": _DELIVERY_LIMIT} | _pass_on_to(dead)
     return arguments
 
 

@@ -9,7 +9,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Acceptance, Service, parts, reaction};
+use super::{
+    Acceptance, Reaction, SERVICES, Service, every_event, parts, reaction, teller, told_by,
+    undone_by,
+};
 use crate::backlog::Backlog as _;
 use crate::domain::event::{Event, EventName};
 use crate::domain::order::Kind;
@@ -21,9 +24,6 @@ use crate::role::Role;
 use crate::safeguard::Safeguards;
 use crate::store::Database;
 use crate::trial::{all_but, check_fates, check_stock, database, every_order, needed, number};
-
-const SERVICES: [Role; 5] =
-    [Role::Orders, Role::Inventory, Role::Payments, Role::Shipping, Role::Notify];
 
 #[test]
 fn every_event_that_needs_a_listener_has_one_besides_the_notifications() {
@@ -51,6 +51,34 @@ fn bindings_are_exact_keys_without_repeats() {
     }
     let notify = Service { role: Role::Notify, metrics: Metrics::new() };
     assert_eq!(notify.routing_keys().len(), 2 * Kind::ALL.len());
+}
+
+#[test]
+fn whoever_tells_an_event_sees_to_the_queues_of_all_who_hear_of_it() {
+    let service = |role| Service { role, metrics: Metrics::new() };
+    let audiences: HashSet<_> =
+        SERVICES.into_iter().flat_map(|role| service(role).audience()).collect();
+    let heard = SERVICES
+        .into_iter()
+        .filter(|role| *role != Role::Notify)
+        .flat_map(|role| service(role).routing_keys().into_iter().map(move |key| (role, key)));
+    assert_eq!(audiences, heard.collect());
+}
+
+#[test]
+fn a_service_tells_what_is_its_own_to_tell() {
+    for (role, (name, kind)) in
+        SERVICES.into_iter().flat_map(|it| every_event().map(move |e| (it, e)))
+    {
+        let told: Vec<EventName> = match reaction(role, name, kind) {
+            Some(Reaction::Do(step)) => {
+                told_by(step).into_iter().flat_map(<[_; 2]>::from).collect()
+            }
+            Some(Reaction::Undo(step)) => undone_by(step).into_iter().collect(),
+            Some(Reaction::Advance(_)) | None => Vec::new(),
+        };
+        assert!(told.iter().all(|told| teller(*told) == role), "{role:?} after {name}: {told:?}");
+    }
 }
 
 /// Five services with a database each, and messages on their way.
