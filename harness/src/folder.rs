@@ -273,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("final-state.jsonl.zst");
         let row = |n: u32| {
-            let row = AuditRow::Shipments { order: n.to_string(), state: "ACTIVE".to_owned() };
+            let row = AuditRow::Shipments { order: n.to_string().into(), state: "ACTIVE".into() };
             SourcedRow::told("http://shipping:9090/audit", row)
         };
         let rows: Vec<SourcedRow> = (0..20_000).map(row).collect();

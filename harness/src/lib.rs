@@ -20,6 +20,7 @@ pub mod owner;
 pub mod packet_queue;
 pub mod port;
 pub mod recorder;
+mod redrive;
 pub mod run;
 pub mod sample;
 pub mod serve;

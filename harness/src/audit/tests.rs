@@ -136,7 +136,7 @@ async fn an_audit_is_asked_again_where_the_connection_broke_and_nowhere_else() {
     let rows = "{\"table\":\"shipments\",\"order\":\"a\",\"state\":\"ACTIVE\"}\n";
     let deployment = deploy(vec![script(&[("/audit", &[(0, ""), (200, rows)])])]).await;
     let told = auditor().audit(&endpoint("/audit"), &deployment).await.expect("rows");
-    let row = AuditRow::Shipments { order: "a".to_owned(), state: "ACTIVE".to_owned() };
+    let row = AuditRow::Shipments { order: "a".into(), state: "ACTIVE".into() };
     assert_eq!(told, [SourcedRow::told("http://shop:8080/audit", row)]);
     let wrong = deploy(vec![script(&[("/audit", &[(200, "{}\n"), (200, rows)])])]).await;
     let error = auditor().audit(&endpoint("/audit"), &wrong).await.expect_err("no such table");

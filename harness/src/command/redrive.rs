@@ -1,18 +1,14 @@
 //! `chaos redrive TARGET`: sends the dead letters of a running target again, through the endpoints
 //! that its file names.
 
-use std::time::Duration;
-
 use chaos_scenarios::action::Replica;
 use serde_json::{Value, json};
 
 use super::{attach, block_on, selection};
 use crate::cli::{Output, RedriveArguments, Show};
 use crate::exit::Failure;
+use crate::redrive::{self, Answer};
 use crate::terminal;
-
-/// How long one endpoint may take.
-const REDRIVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Asks every redrive endpoint of the target.
 pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> {
@@ -35,7 +31,7 @@ pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> 
             }
             // Every replica is asked, since only one of them may lead.
             for (replica, url) in urls {
-                let answer = redrive(&url).await.map_err(|error| {
+                let answer = redrive::ask(&url).await.map_err(|error| {
                     let told = format!("{endpoint} of {replica} could not be asked: {error}");
                     Failure::Environment(told)
                 })?;
@@ -47,15 +43,7 @@ pub fn execute(arguments: &RedriveArguments, show: Show) -> Result<u8, Failure> 
     })
 }
 
-async fn redrive(url: &str) -> Result<Value, reqwest::Error> {
-    let client = reqwest::Client::builder()
-        .tls_certs_only(std::iter::empty::<reqwest::Certificate>())
-        .timeout(REDRIVE_LIMIT)
-        .build()?;
-    client.post(url).send().await?.error_for_status()?.json().await
-}
-
-fn present(told: &[(Replica, String, Value)], show: Show) {
+fn present(told: &[(Replica, String, Answer)], show: Show) {
     if show.output == Output::Json {
         let list: Vec<Value> = told
             .iter()
@@ -66,13 +54,10 @@ fn present(told: &[(Replica, String, Value)], show: Show) {
             .collect();
         return terminal::result(&Value::from(list).to_string());
     }
-    let number =
-        |answer: &Value, field: &str| answer.get(field).and_then(Value::as_u64).unwrap_or(0);
     let lines: Vec<String> = told
         .iter()
-        .map(|(replica, endpoint, answer)| {
-            let (again, refused) = (number(answer, "redriven"), number(answer, "refused"));
-            format!("{replica} ({endpoint}): {again} sent again, {refused} refused")
+        .map(|(replica, endpoint, Answer { redriven, refused })| {
+            format!("{replica} ({endpoint}): {redriven} sent again, {refused} refused")
         })
         .collect();
     terminal::result(&lines.join("\n"));

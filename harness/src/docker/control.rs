@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chaos_scenarios::action::{HttpRequest, Replica};
 use reqwest::{Method, Response};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::DockerError;
@@ -35,7 +34,7 @@ pub(super) async fn ask(
     request: &HttpRequest,
 ) -> Result<(), DockerError> {
     let HttpRequest { method, path, body } = request;
-    send(site, door, (method, path), body.clone(), LIMIT).await.map(|_| ())
+    send(site, door, (method, path), body.clone()).await.map(|_| ())
 }
 
 /// A counter, as a field of the JSON object at a path.
@@ -45,22 +44,29 @@ pub(super) async fn count(
     path: &str,
     field: &str,
 ) -> Result<u64, DockerError> {
-    let told: Value = told(site, door, ("GET", path), LIMIT).await?;
+    let refuse = |reason: String| refused(door, "GET", path, reason);
+    let mut response = send(site, door, ("GET", path), None).await?;
+    let body = http::body(&mut response, LONGEST).await.map_err(|error| refuse(error.told()))?;
+    let told: Value = serde_json::from_slice(&body).map_err(|error| refuse(error.to_string()))?;
     let count = told.get(field).and_then(Value::as_u64);
-    count.ok_or_else(|| refused(door, "GET", path, format!("it tells no `{field}`")))
+    count.ok_or_else(|| refuse(format!("it tells no `{field}`")))
 }
 
-/// What is answered to a request without a body, as JSON, within a bound.
-pub(super) async fn told<T: DeserializeOwned>(
+/// Where a path of the controls is reached from here.
+pub(super) fn address(
     site: &Site,
     door: Door<'_>,
-    (method, path): (&str, &str),
-    limit: Duration,
-) -> Result<T, DockerError> {
-    let mut response = send(site, door, (method, path), None, limit).await?;
-    let refuse = |reason: String| refused(door, method, path, reason);
-    let body = http::body(&mut response, LONGEST).await.map_err(|error| refuse(error.told()))?;
-    serde_json::from_slice(&body).map_err(|error| refuse(error.to_string()))
+    method: &str,
+    path: &str,
+) -> Result<String, DockerError> {
+    let Door { replica, proxied, port } = door;
+    let held = if proxied { site.proxy(replica)? } else { site.held(replica)? };
+    let published = held
+        .ports
+        .get(&port)
+        .copied()
+        .ok_or_else(|| refused(door, method, path, format!("port {port} is not published")))?;
+    Ok(format!("http://127.0.0.1:{published}{path}"))
 }
 
 async fn send(
@@ -68,15 +74,10 @@ async fn send(
     door: Door<'_>,
     (method, path): (&str, &str),
     body: Option<String>,
-    limit: Duration,
 ) -> Result<Response, DockerError> {
     let refuse = |reason: String| refused(door, method, path, reason);
-    let Door { replica, proxied, port } = door;
-    let held = if proxied { site.proxy(replica)? } else { site.held(replica)? };
-    let published = held.ports.get(&port).copied();
-    let published = published.ok_or_else(|| refuse(format!("port {port} is not published")))?;
-    let url = format!("http://127.0.0.1:{published}{path}");
-    let client = http::client(&url).timeout(limit).build();
+    let url = address(site, door, method, path)?;
+    let client = http::client(&url).timeout(LIMIT).build();
     let client = client.map_err(|error| refuse(http::told(error)))?;
     let verb = Method::from_bytes(method.as_bytes()).map_err(|error| refuse(error.to_string()))?;
     let mut request = client.request(verb, &url);
@@ -91,7 +92,8 @@ async fn send(
     Err(refuse(format!("{} {}", response.status(), String::from_utf8_lossy(&said))))
 }
 
-fn refused(door: Door<'_>, method: &str, path: &str, reason: String) -> DockerError {
+/// That a request was not done, and why.
+pub(super) fn refused(door: Door<'_>, method: &str, path: &str, reason: String) -> DockerError {
     let Door { replica, proxied, .. } = door;
     let before = if proxied { "the proxy before " } else { "" };
     DockerError::Control { what: format!("{method} {path} of {before}{replica}"), reason }

@@ -1,26 +1,13 @@
 //! Dead letters are sent again by the application itself, on request; it tells how many they were.
 
-use std::time::Duration;
-
 use chaos_reports::record::Moment;
 use chaos_scenarios::action::Replica;
-use serde::Deserialize;
 
 use super::control::{self, Door};
 use super::error::DockerError;
 use super::site::Site;
 use crate::port::Proof;
-
-/// Bound of one request: every letter is published, and confirmed, before the answer.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// What an application answers.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Answer {
-    redriven: u64,
-    #[serde(default)]
-    refused: u64,
-}
+use crate::redrive::{self, Answer};
 
 /// What one replica told, and when.
 #[derive(Debug)]
@@ -38,7 +25,9 @@ pub(super) async fn redrive(
     path: &str,
 ) -> Result<(), DockerError> {
     let door = Door { replica, proxied: false, port };
-    let answer: Answer = control::told(site, door, ("POST", path), LIMIT).await?;
+    let url = control::address(site, door, "POST", path)?;
+    let refused = |reason| control::refused(door, "POST", path, reason);
+    let answer = redrive::ask(&url).await.map_err(refused)?;
     let (at, component) = (site.recorder().now(), replica.component.clone());
     site.redriven().push(Redriven { at, component, answer });
     Ok(())

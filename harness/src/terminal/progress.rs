@@ -1,6 +1,7 @@
 //! What is going on in a run, for a person (a bar per phase, with what users feel right now) or for
 //! a pipe (a line per phase). Everything shown is read from the fold of the journal.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ struct Teller {
     title: String,
     bar: Option<ProgressBar>,
     told_phases: usize,
-    told_faults: Vec<String>,
+    /// By number of the fault: several may have one title.
+    told_faults: HashSet<(u32, String)>,
 }
 
 impl Teller {
@@ -72,7 +74,7 @@ impl Teller {
             bar.set_prefix(title.clone());
             bar
         });
-        Self { title, bar, told_phases: 0, told_faults: Vec::new() }
+        Self { title, bar, told_phases: 0, told_faults: HashSet::new() }
     }
 
     fn look(&mut self, record: &RunRecord, now: Moment) {
@@ -91,13 +93,9 @@ impl Teller {
     }
 
     fn tell_faults(&mut self, record: &RunRecord) {
-        for fault in record.faults.values() {
-            let title = record.planned_fault(fault.id).map_or("fault", |planned| &planned.title);
-            for (at, text) in fault_news(fault, title) {
-                if !self.told_faults.contains(&text) {
-                    self.line(at, &text);
-                    self.told_faults.push(text);
-                }
+        for (at, fault, text) in fault_news(record) {
+            if self.told_faults.insert((fault, text.clone())) {
+                self.line(at, &text);
             }
         }
     }
@@ -117,13 +115,27 @@ impl Teller {
     }
 }
 
-fn fault_news(fault: &FaultRecord, title: &str) -> Vec<(Moment, String)> {
+/// What is known of all faults in the order in which it happened, with their numbers.
+fn fault_news(record: &RunRecord) -> Vec<(Moment, u32, String)> {
+    let news = |fault: &FaultRecord| {
+        let title = record.planned_fault(fault.id).map_or("fault", |planned| &planned.title);
+        let id = fault.id;
+        news_of(fault, title).into_iter().map(move |(at, text)| (at, id, text))
+    };
+    let mut all: Vec<_> = record.faults.values().flat_map(news).collect();
+    all.sort_by_key(|(at, ..)| *at);
+    all
+}
+
+fn news_of(fault: &FaultRecord, title: &str) -> Vec<(Moment, String)> {
     let felt = fault.felt.map(|at| (at, format!("{title}: felt")));
     let not_felt = fault.not_felt.as_ref().zip(fault.injected);
     let not_felt = not_felt.map(|(reason, at)| (at, format!("{title}: not felt, {reason}")));
     let healed = fault.healed.map(|at| (at, format!("{title}: undone")));
+    let failed = fault.heal_failed.as_ref().zip(fault.healing);
+    let failed = failed.map(|(reason, at)| (at, format!("{title}: not undone, {reason}")));
     let ready = fault.ready.map(|at| (at, format!("{title}: ready again")));
-    [felt, not_felt, healed, ready].into_iter().flatten().collect()
+    [felt, not_felt, healed, failed, ready].into_iter().flatten().collect()
 }
 
 fn draw(bar: &ProgressBar, record: &RunRecord, now: Moment) {
@@ -182,4 +194,33 @@ fn quantile(sorted: &[(u64, u64)], share: f64) -> u64 {
         }
     }
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_of_faults_come_in_their_order_whatever_the_faults_are_called() {
+        let at = |seconds: u64| Some(Moment(seconds * 1_000_000));
+        let first = FaultRecord { id: 1, felt: at(1), healed: at(4), ..FaultRecord::default() };
+        let why = Some("the daemon refused".to_owned());
+        let second = FaultRecord { id: 2, felt: at(2), healing: at(3), ..FaultRecord::default() };
+        let second = FaultRecord { heal_failed: why, ..second };
+        let mut record = RunRecord::default();
+        record.faults.extend([(1, first), (2, second)]);
+        let told: Vec<String> = fault_news(&record)
+            .into_iter()
+            .map(|(at, fault, text)| format!("{:.0}s {fault} {text}", at.seconds()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "1s 1 fault: felt",
+                "2s 2 fault: felt",
+                "3s 2 fault: not undone, the daemon refused",
+                "4s 1 fault: undone",
+            ]
+        );
+    }
 }

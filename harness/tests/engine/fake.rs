@@ -262,7 +262,7 @@ impl Auditor for FakeAuditor {
         audits.push(endpoint.scheme.clone());
         // It goes on while it is read.
         let order = format!("order-{}", audits.len());
-        let row = AuditRow::Shipments { order, state: "ACTIVE".to_owned() };
+        let row = AuditRow::Shipments { order: order.into(), state: "ACTIVE".into() };
         Ok(vec![SourcedRow::told(endpoint.to_string(), row)])
     }
 

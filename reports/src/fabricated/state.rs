@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::format_compact;
+
 use crate::record::final_state::{AuditRow, FinalState, SourcedRow};
 
 use super::plan::endpoint;
@@ -74,9 +76,9 @@ impl StateBuilder {
 
     fn order(&mut self, id: &str, kind: &str, state: &str, at: Option<i64>) -> &mut Self {
         self.row(AuditRow::Orders {
-            id: id.to_owned(),
-            kind: Some(kind.to_owned()),
-            state: state.to_owned(),
+            id: id.into(),
+            kind: Some(kind.into()),
+            state: state.into(),
             reason: None,
             version: Some(1),
             amount: Some(self.price),
@@ -90,38 +92,38 @@ impl StateBuilder {
             let (reserved, consumed) = self.stock.entry(sku.clone()).or_default();
             *reserved += if word == "reserved" { quantity } else { 0 };
             *consumed += if word == "consumed" { quantity } else { 0 };
-            let (order, state) = (id.to_owned(), word.to_uppercase());
+            let (order, sku, state) = (id.into(), sku.into(), word.to_uppercase().into());
             self.row(AuditRow::Reservations { order, sku, quantity, state });
         }
         self
     }
 
     fn booking(&mut self, id: &str, amount: i64) -> &mut Self {
-        let entry = format!("{id}-{}", self.rows.len());
-        self.row(AuditRow::Ledger { entry, order: id.to_owned(), amount })
+        let entry = format_compact!("{id}-{}", self.rows.len());
+        self.row(AuditRow::Ledger { entry, order: id.into(), amount })
     }
 
     fn shipment(&mut self, id: &str, state: &str) -> &mut Self {
-        self.row(AuditRow::Shipments { order: id.to_owned(), state: state.to_owned() })
+        self.row(AuditRow::Shipments { order: id.into(), state: state.into() })
     }
 
     fn grant(&mut self, id: &str, state: &str) -> &mut Self {
-        self.row(AuditRow::Grants { order: id.to_owned(), state: state.to_owned() })
+        self.row(AuditRow::Grants { order: id.into(), state: state.into() })
     }
 
     fn dead(&mut self, id: &str) -> &mut Self {
         self.row(AuditRow::Dead {
-            id: format!("message-of-{id}"),
-            order: Some(id.to_owned()),
-            reason: Some("gave up".to_owned()),
+            id: format_compact!("message-of-{id}"),
+            order: Some(id.into()),
+            reason: Some("gave up".into()),
             attempts: Some(5),
         })
     }
 
     fn todo(&mut self, id: &str) -> &mut Self {
         self.row(AuditRow::Todos {
-            order: id.to_owned(),
-            what: Some("release".to_owned()),
+            order: id.into(),
+            what: Some("release".into()),
             attempts: Some(2),
             last_error: None,
         })
@@ -130,7 +132,7 @@ impl StateBuilder {
     pub(crate) fn build(&self) -> FinalState {
         let mut rows = self.rows.clone();
         rows.extend(self.stock.iter().map(|(sku, (reserved, consumed))| AuditRow::Stock {
-            sku: sku.clone(),
+            sku: sku.as_str().into(),
             initial: STOCK,
             available: STOCK - reserved - consumed,
             reserved: *reserved,

@@ -76,7 +76,7 @@ fn broken_conservation_deviates_where_all_safeguards_are_on() {
     let mut state = run.final_state();
     state.rows.pop().expect("the stock");
     let stock = crate::record::final_state::AuditRow::Stock {
-        sku: "SKU-1".to_owned(),
+        sku: "SKU-1".into(),
         initial: 10,
         available: 9,
         reserved: 0,

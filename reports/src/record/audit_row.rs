@@ -2,6 +2,7 @@
 //! that shares types with the audited shares its mistakes.
 
 use chaos_scenarios::target::AuditTable;
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// One row of an audit, told apart by its table. Times are wall clock, microseconds since 1970;
@@ -12,15 +13,15 @@ pub enum AuditRow {
     /// An order that the application knows.
     Orders {
         /// The order's id.
-        id: String,
+        id: CompactString,
         /// Kind of order; none where the target offers just id and state.
         #[serde(default)]
-        kind: Option<String>,
+        kind: Option<CompactString>,
         /// State, such as `COMPLETED`.
-        state: String,
+        state: CompactString,
         /// Why it was refused.
         #[serde(default)]
-        reason: Option<String>,
+        reason: Option<CompactString>,
         /// Grows with every change.
         #[serde(default)]
         version: Option<i64>,
@@ -37,7 +38,7 @@ pub enum AuditRow {
     /// Stock of one article.
     Stock {
         /// The article.
-        sku: String,
+        sku: CompactString,
         /// What there was before the first order.
         initial: i64,
         /// What can be ordered.
@@ -50,47 +51,47 @@ pub enum AuditRow {
     /// Stock set aside for one order.
     Reservations {
         /// The order.
-        order: String,
+        order: CompactString,
         /// The article.
-        sku: String,
+        sku: CompactString,
         /// How much.
         quantity: i64,
         /// `RESERVED`, `CONSUMED` or `RELEASED`.
-        state: String,
+        state: CompactString,
     },
     /// One booking of money.
     Ledger {
         /// The booking.
-        entry: String,
+        entry: CompactString,
         /// The order.
-        order: String,
+        order: CompactString,
         /// Charged (above 0) or refunded (below 0), cents.
         amount: i64,
     },
     /// One parcel.
     Shipments {
         /// The order.
-        order: String,
+        order: CompactString,
         /// `ACTIVE` or `CANCELLED`.
-        state: String,
+        state: CompactString,
     },
     /// One right to a digital article.
     Grants {
         /// The order.
-        order: String,
+        order: CompactString,
         /// `ACTIVE` or `REVOKED`.
-        state: String,
+        state: CompactString,
     },
     /// A message that was given up.
     Dead {
         /// The message.
-        id: String,
+        id: CompactString,
         /// The order, if it tells.
         #[serde(default)]
-        order: Option<String>,
+        order: Option<CompactString>,
         /// Why it was given up.
         #[serde(default)]
-        reason: Option<String>,
+        reason: Option<CompactString>,
         /// How often it was tried.
         #[serde(default)]
         attempts: Option<i64>,
@@ -98,13 +99,13 @@ pub enum AuditRow {
     /// One step of an order, as the service that does it remembers it.
     Steps {
         /// The order.
-        order: String,
+        order: CompactString,
         /// Which, such as `charge`.
         #[serde(default)]
-        step: Option<String>,
+        step: Option<CompactString>,
         /// `done` or `refused`; none where it was undone before it was ever done.
         #[serde(default)]
-        outcome: Option<String>,
+        outcome: Option<CompactString>,
         /// Whether it was undone.
         #[serde(default)]
         compensated: Option<bool>,
@@ -112,13 +113,13 @@ pub enum AuditRow {
     /// The pipeline of one order.
     Pipelines {
         /// The order.
-        order: String,
+        order: CompactString,
         /// Which pipeline.
         #[serde(default)]
-        kind: Option<String>,
+        kind: Option<CompactString>,
         /// Where it stands.
         #[serde(default)]
-        state: Option<String>,
+        state: Option<CompactString>,
         /// Which start of the manager leads it.
         #[serde(default)]
         epoch: Option<i64>,
@@ -132,47 +133,47 @@ pub enum AuditRow {
     /// One line of a pipeline's log.
     PipelineLog {
         /// The order.
-        order: String,
+        order: CompactString,
         /// Which step.
         #[serde(default)]
-        step: Option<String>,
+        step: Option<CompactString>,
         /// `forward` or `compensate`.
         #[serde(default)]
-        direction: Option<String>,
+        direction: Option<CompactString>,
         /// Which attempt, from 1.
         #[serde(default)]
         attempt: Option<i64>,
         /// `intent` before a call, `outcome` after it.
         #[serde(default)]
-        event: Option<String>,
+        event: Option<CompactString>,
         /// What it came to.
         #[serde(default)]
-        result: Option<String>,
+        result: Option<CompactString>,
     },
     /// Something that is still to be undone.
     Todos {
         /// The order.
-        order: String,
+        order: CompactString,
         /// Which step.
         #[serde(default)]
-        what: Option<String>,
+        what: Option<CompactString>,
         /// How often it was tried.
         #[serde(default)]
         attempts: Option<i64>,
         /// What the last try failed of.
         #[serde(default)]
-        last_error: Option<String>,
+        last_error: Option<CompactString>,
     },
     /// An event to send, or sent.
     Messages {
         /// The message.
-        id: String,
+        id: CompactString,
         /// The order.
         #[serde(default)]
-        order: Option<String>,
+        order: Option<CompactString>,
         /// Such as `stock.reserved`.
         #[serde(default)]
-        event: Option<String>,
+        event: Option<CompactString>,
         /// When it was sent; none if it was not.
         #[serde(default)]
         sent_at: Option<i64>,
@@ -180,8 +181,8 @@ pub enum AuditRow {
 }
 
 /// A part of a name, if it is told.
-fn text(part: Option<&String>) -> &str {
-    part.map(String::as_str).unwrap_or_default()
+fn text(part: Option<&CompactString>) -> &str {
+    part.map(CompactString::as_str).unwrap_or_default()
 }
 
 impl AuditRow {

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn parcel(order: &str, state: &str) -> SourcedRow {
-        let row = AuditRow::Shipments { order: order.to_owned(), state: state.to_owned() };
+        let row = AuditRow::Shipments { order: order.into(), state: state.into() };
         SourcedRow::told("http://shop:9090/audit", row)
     }
 

@@ -68,10 +68,13 @@ fn step(item: &Item<'_>, ids: &mut Vec<Option<String>>) -> Option<Step> {
     if let (Some(item), Some(_)) = (&length, &pulse) {
         item.note("`for` and `pulse` exclude each other", Some("`off` is the length".to_owned()));
     }
-    if let (Some(fault), Some(item)) = (&fault, length.as_ref().or(pulse.as_ref()))
-        && fault.gap().is_some()
-    {
-        item.note(format!("a `{}` lasts as long as it takes", fault.keyword()), None);
+    if let (Some(fault), Some(item)) = (&fault, length.as_ref().or(pulse.as_ref())) {
+        let keyword = fault.keyword();
+        if fault.gap().is_some() {
+            item.note(format!("a `{keyword}` lasts as long as it takes"), None);
+        } else if fault.stays() {
+            item.note(format!("this `{keyword}` is not undone, so it has no length"), None);
+        }
     }
     if let (Some(fault), Some(Begin::After { .. })) = (&fault, begin)
         && fault.rate().is_some()

@@ -1,6 +1,7 @@
 //! Second effects, unread services, targets that tell states only; and fates that always sum.
 
 use chaos_scenarios::measure::Fate;
+use compact_str::CompactString;
 use proptest::prelude::*;
 
 use super::{
@@ -33,7 +34,7 @@ fn a_second_effect_is_a_duplicate_unless_the_order_is_lost() {
 #[test]
 fn several_articles_in_one_order_are_no_duplicate() {
     let mut state = StateBuilder::default();
-    let (order, sku, state_name) = (ID.to_owned(), "SKU-2".to_owned(), "CONSUMED".to_owned());
+    let [order, sku, state_name] = [ID, "SKU-2", "CONSUMED"].map(CompactString::from);
     let other = AuditRow::Reservations { order, sku, quantity: 3, state: state_name };
     let known = judged(&[good(ID, COMPLETED)], &state.completed(ID, 1).row(other).build());
     assert_eq!(known.count(Fate::Fine), 1, "{:?}", known.evidence);
@@ -135,11 +136,11 @@ fn any_row() -> impl Strategy<Value = AuditRow> {
     ];
     let kind = prop_oneof![Just("standard"), Just("pickup"), Just("digital"), Just("odd")];
     (id, state, kind, 0_u8..6, any::<i64>()).prop_map(|(id, state, kind, table, number)| {
-        let state = state.to_owned();
+        let (id, state) = (CompactString::from(id), CompactString::from(state));
         match table {
             0 => AuditRow::Orders {
                 id,
-                kind: Some(kind.to_owned()),
+                kind: Some(kind.into()),
                 state,
                 reason: None,
                 version: None,
@@ -147,7 +148,7 @@ fn any_row() -> impl Strategy<Value = AuditRow> {
                 accepted_at: None,
                 terminal_at: Some(number),
             },
-            1 => AuditRow::Reservations { order: id, sku: SKU.to_owned(), quantity: number, state },
+            1 => AuditRow::Reservations { order: id, sku: SKU.into(), quantity: number, state },
             2 => AuditRow::Ledger { entry: id.clone(), order: id, amount: number },
             3 => AuditRow::Shipments { order: id, state },
             4 => AuditRow::Grants { order: id, state },

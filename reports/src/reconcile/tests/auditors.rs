@@ -75,7 +75,7 @@ fn agreement_is_told_with_what_it_covers() {
 fn a_disagreement_names_table_thing_and_both_rows() {
     let changed = with(|rows| {
         let AuditRow::Orders { state, .. } = &mut rows[0].row else { panic!("the order") };
-        *state = "REJECTED".to_owned();
+        *state = "REJECTED".into();
     });
     assert_eq!(changed.held, Some(false));
     let [line] = changed.evidence.as_slice() else { panic!("{:?}", changed.evidence) };
@@ -93,7 +93,7 @@ fn a_disagreement_names_table_thing_and_both_rows() {
     let added = with(|rows| {
         let mut row = rows[0].clone();
         let AuditRow::Orders { id, .. } = &mut row.row else { panic!("the order") };
-        *id = "order-9".to_owned();
+        *id = "order-9".into();
         rows.push(row);
     });
     assert!(added.evidence[0].starts_with("orders order-9: the audit tells nothing"), "{added:?}");
@@ -108,7 +108,7 @@ fn what_moved_while_it_was_read_is_not_compared() {
     let last = state();
     let mut first = last.clone();
     let AuditRow::Orders { state, .. } = &mut first.rows[0].row else { panic!("the order") };
-    *state = "CHARGED".to_owned();
+    *state = "CHARGED".into();
     let mut database = database_of(&first);
     let rows = read_twice(first.rows.clone(), last.rows.clone());
     let mut told = FinalState { rows, unread: Vec::new() };

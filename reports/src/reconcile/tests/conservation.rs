@@ -3,6 +3,7 @@
 
 use chaos_scenarios::measure::Fate;
 use chaos_scenarios::workload::Expected;
+use compact_str::CompactString;
 use proptest::prelude::*;
 
 use super::{ACCEPTED, COMPLETED, FAIL, REJECTED, Seen, UNKNOWN, order, reconcile, record};
@@ -129,7 +130,7 @@ fn changed(row: &AuditRow, mutation: &Mutation) -> Option<AuditRow> {
             | AuditRow::Reservations { quantity: number, .. },
         ) => *number += by,
         (Mutation::State(pick), other) => {
-            let (state, names): (&mut String, &[&str]) = match other {
+            let (state, names): (&mut CompactString, &[&str]) = match other {
                 AuditRow::Orders { state, .. } => (state, &ORDER_STATES),
                 AuditRow::Reservations { state, .. } => {
                     (state, &["RESERVED", "CONSUMED", "RELEASED"])
@@ -138,7 +139,7 @@ fn changed(row: &AuditRow, mutation: &Mutation) -> Option<AuditRow> {
                 AuditRow::Grants { state, .. } => (state, &["ACTIVE", "REVOKED"]),
                 _ => return None,
             };
-            names[pick.index(names.len())].clone_into(state);
+            *state = names[pick.index(names.len())].into();
         }
         _ => return None,
     }

@@ -10,15 +10,15 @@ use crate::record::final_state::AuditRow;
 use crate::record::order::OrderRecord;
 
 fn stock(sku: &str, available: i64, reserved: i64, consumed: i64) -> AuditRow {
-    AuditRow::Stock { sku: sku.to_owned(), initial: 100, available, reserved, consumed }
+    AuditRow::Stock { sku: sku.into(), initial: 100, available, reserved, consumed }
 }
 
 fn hot(quantity: i64) -> AuditRow {
     AuditRow::Reservations {
-        order: ID.to_owned(),
-        sku: "HOT-1".to_owned(),
+        order: ID.into(),
+        sku: "HOT-1".into(),
         quantity,
-        state: "CONSUMED".to_owned(),
+        state: "CONSUMED".into(),
     }
 }
 
