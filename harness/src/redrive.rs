@@ -26,9 +26,11 @@ pub(crate) async fn ask(url: &str) -> Result<Answer, String> {
     let client = http::client(url).timeout(LIMIT).build().map_err(http::told)?;
     let mut response = client.post(url).send().await.map_err(http::told)?;
     let status = response.status();
-    let body = http::body(&mut response, LONGEST).await.map_err(http::BodyError::told)?;
+    let body = http::body(&mut response, LONGEST).await;
     if !status.is_success() {
-        return Err(format!("{status} {}", String::from_utf8_lossy(&body)));
+        let said = body.unwrap_or_default();
+        return Err(format!("{status} {}", String::from_utf8_lossy(&said)));
     }
+    let body = body.map_err(http::BodyError::told)?;
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }

@@ -41,8 +41,7 @@ async fn both_handle_messages_alike() {
         flow.redrive(0, 4).await;
         handled_by_the_other(&mut flow).await;
         other.stop().await;
-        queues.forget_dead_letters().await;
-        queues.forget_others().await;
+        queues.empty().await;
         queues.unlisten("stock.*.pickup").await;
     }
     assert!(layouts[0].len() > 15, "the tables are laid out: {:?}", layouts[0]);

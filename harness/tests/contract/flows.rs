@@ -154,7 +154,7 @@ impl Flow<'_> {
     }
 
     async fn what_nobody_takes_waits_in_the_outbox(&mut self) {
-        self.queues.forget_others().await;
+        self.queues.unbind_others("stock.reserved.pickup").await;
         let order = order("m-7", "pickup", &[("SKU-5", 1)]);
         self.send("order.created", "m-7", "pickup", &order).await;
         self.pending("outbox", 1).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ExchangeKind};
@@ -130,18 +130,23 @@ impl Queues {
         waiting
     }
 
-    /// Takes the queues of the other services away, so that nobody but the observer listens.
-    pub(crate) async fn forget_others(&self) {
+    /// Lets nobody but the observer listen to a key; the queues stay, so that the next implementation
+    /// finds those of this one.
+    pub(crate) async fn unbind_others(&self, key: &str) {
         for queue in ABSENT {
-            let deleted = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
-            deleted.await.expect("it is deleted");
+            let none = FieldTable::default();
+            let unbound =
+                self.channel.queue_unbind(queue.into(), EXCHANGE.into(), key.into(), none);
+            unbound.await.expect("it is unbound");
         }
     }
 
-    /// Throws the dead letters of the inventory away.
-    pub(crate) async fn forget_dead_letters(&self) {
-        let purged = self.channel.queue_purge("dlq.inventory".into(), QueuePurgeOptions::default());
-        purged.await.expect("it is emptied");
+    /// Throws the dead letters of the inventory away, and what waits for the other services.
+    pub(crate) async fn empty(&self) {
+        for queue in ["dlq.inventory"].into_iter().chain(ABSENT) {
+            let purged = self.channel.queue_purge(queue.into(), QueuePurgeOptions::default());
+            purged.await.expect("it is emptied");
+        }
     }
 }
 

@@ -114,6 +114,8 @@ method:
   - {fault: {kill: {role: each}}}
   - {for: 3s, fault: {remove: {role: app}}}
   - {pulse: {off: 1s, on: 1s, times: 2}, fault: {redrive: {role: app}}}
+  - {for: 3s, fault: {swap: {role: app, image: other, keep: true}}}
+  - {for: 3s, fault: {swap: {role: app, image: other}}}
 "), @r"
     5:53: 0 is not a whole number from 1 to 100
     6:53: 101 is not a whole number from 1 to 100
@@ -132,6 +134,7 @@ method:
     13:5: `role: each` means the component that a run is about (add `for-each: component` to the scenario)
     14:11: this `remove` is not undone, so it has no length
     15:13: this `redrive` is not undone, so it has no length
+    16:11: this `swap` is not undone, so it has no length
     ");
     assert_snapshot!(mistakes_below_title("for-each: component\nmethod: [{fault: {kill: {role: app}}}]\n"), @"1:1: `for-each` is said, and no fault speaks of each (write `role: each` where the component of the run is meant)");
     assert_snapshot!(mistakes_below_title("for-each: replica\n"), @"3:11: no part of a target is called `replica` (known here: `component`)");

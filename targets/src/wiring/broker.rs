@@ -221,9 +221,7 @@ impl Reactor for Service {
         let told = every_event().filter(|(name, _)| teller(*name) == self.role);
         told.flat_map(|(name, kind)| {
             let hears = move |role: &Role| reaction(*role, name, kind).is_some();
-            // The notifications may be taken away, and then nobody would empty their queue.
-            let bound = SERVICES.into_iter().filter(|role| *role != Role::Notify).filter(hears);
-            bound.map(move |role| (role, name.routing_key(kind)))
+            SERVICES.into_iter().filter(hears).map(move |role| (role, name.routing_key(kind)))
         })
         .collect()
     }
