@@ -9,7 +9,7 @@ BEGIN
     END IF;
     EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted_user, wanted_password);
     IF NOT EXISTS (SELECT FROM pg_database WHERE datname = wanted_database) THEN
-        EXECUTE format('ALTER DATABASE unclaimed RENAME TO %I', wanted_database);
+        EXECUTE format('ALTER DATABASE postgres RENAME TO %I', wanted_database);
     END IF;
     EXECUTE format('ALTER DATABASE %I OWNER TO %I', wanted_database, wanted_user);
 END

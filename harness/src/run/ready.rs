@@ -33,18 +33,26 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         Ok(())
     }
 
+    /// Looks at a component again and again, once everything that it needs is ready: before, it would
+    /// be kept from starting by the questions alone.
     async fn component_ready(&self, component: &Component) -> Result<(), Halt> {
         loop {
-            let auditor = &self.ports.auditor;
-            match auditor.ready(&self.plan, &self.deployment, &component.name).await {
-                Ok(evidence) => {
+            if component.depends_on.iter().all(|needed| self.is_ready(needed)) {
+                let auditor = &self.ports.auditor;
+                let told = auditor.ready(&self.plan, &self.deployment, &component.name).await;
+                if let Ok(evidence) = told {
                     self.tell_ready(component, &evidence);
                     return Ok(());
                 }
-                Err(_not_yet) => self.still_alive(component)?,
             }
+            self.still_alive(component)?;
             sleep(READY_POLL).await;
         }
+    }
+
+    fn is_ready(&self, component: &str) -> bool {
+        self.recorder
+            .read(|record| record.readiness.iter().any(|it| it.replica.component == component))
     }
 
     fn tell_ready(&self, component: &Component, evidence: &str) {
@@ -76,11 +84,8 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
     }
 
     fn never_ready(&self) -> Halt {
-        let waiting: Vec<&str> = self.recorder.read(|record| {
-            let ready = |name: &str| record.readiness.iter().any(|r| r.replica.component == name);
-            let components = self.plan.target.components.iter();
-            components.map(|c| c.name.as_str()).filter(|name| !ready(name)).collect()
-        });
+        let components = self.plan.target.components.iter().map(|it| it.name.as_str());
+        let waiting: Vec<&str> = components.filter(|name| !self.is_ready(name)).collect();
         Halt::Failed(format!(
             "target `{}` did not become ready within {} s; still waiting for {}; logs are kept in {}",
             self.plan.target.name,
