@@ -33,8 +33,8 @@ impl<R: Runtime, L: LoadGenerator, A: Auditor> Run<R, L, A> {
         Ok(())
     }
 
-    /// Looks at a component again and again, once everything that it needs is ready: before, it would
-    /// be kept from starting by the questions alone.
+    /// Looks at a component again and again, once everything that it needs is ready: questions to all
+    /// components at once take the processors that these need to start.
     async fn component_ready(&self, component: &Component) -> Result<(), Halt> {
         loop {
             if component.depends_on.iter().all(|needed| self.is_ready(needed)) {

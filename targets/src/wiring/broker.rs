@@ -164,10 +164,11 @@ fn reaction(role: Role, event: EventName, kind: Kind) -> Option<Reaction> {
     })
 }
 
-/// All services, and who of them tells an event.
+/// All services.
 const SERVICES: [Role; 5] =
     [Role::Orders, Role::Inventory, Role::Payments, Role::Shipping, Role::Notify];
 
+/// Who tells of an event.
 fn teller(event: EventName) -> Role {
     use EventName as E;
     match event {
